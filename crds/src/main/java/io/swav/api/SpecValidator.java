@@ -36,8 +36,15 @@ public final class SpecValidator {
     static final String DATA_URI = "spec.data.uri" + THREE_SLASHES;
     static final String DATA_EVAL_URI = "spec.data.evalUri" + THREE_SLASHES;
     static final String CHECKPOINT_URI = "spec.checkpoint.uri" + THREE_SLASHES;
+    /** An absolute path of one part or more, without what Kubernetes refuses in the path of a mount. */
+    static final String CACHE_PATH_FORM = "^(/[^/:]+)+/?$";
+
+    static final String CACHE_SIZE_FORM = "^[1-9][0-9]{0,8}[MGT]i$";
+    static final String CACHE_PATH = "spec.data.cache.path is an absolute path such as /cache, without a colon";
+    static final String CACHE_SIZE = "spec.data.cache.size is a whole number of Mi, Gi or Ti, such as 200Gi";
     static final String FIXED_MODEL = "spec.model cannot change: create a new SwavJob";
-    static final String FIXED_DATA = "spec.data cannot change, except workers and maxBadSamples: create a new SwavJob";
+    static final String FIXED_DATA =
+            "spec.data cannot change, except workers, maxBadSamples and cache: create a new SwavJob";
     static final String FIXED_CROPS = "spec.crops cannot change: create a new SwavJob";
     static final String FIXED_ASSIGNMENT = "spec.assignment cannot change: create a new SwavJob";
     static final String FIXED_TRAINING = "spec.training cannot change, except epochs and threads: create a new SwavJob";
@@ -76,6 +83,9 @@ public final class SpecValidator {
         check(!namesMachine(spec.data().uri()), DATA_URI, broken);
         check(!namesMachine(spec.data().evalUri()), DATA_EVAL_URI, broken);
         check(!namesMachine(spec.checkpoint().uri()), CHECKPOINT_URI, broken);
+        SwavJobSpec.Cache cache = spec.data().cache();
+        check(cache == null || cache.path().matches(CACHE_PATH_FORM), CACHE_PATH, broken);
+        check(cache == null || cache.size().matches(CACHE_SIZE_FORM), CACHE_SIZE, broken);
         broken.addAll(FiniteNumbers.problems("spec", spec));
         broken.addAll(places(spec));
         return List.copyOf(broken);
@@ -84,12 +94,16 @@ public final class SpecValidator {
     /** Returns messages for the URIs that cannot be parsed. These rules are not in the CRD: CEL cannot parse a URI. */
     private static List<String> places(SwavJobSpec spec) {
         List<String> broken = new ArrayList<>();
-        SwavJobSpec.S3 s3 = spec.checkpoint().s3();
         place("spec.data.uri", spec.data().uri(), StorageUri::requireData, broken);
         place("spec.data.evalUri", spec.data().evalUri(), StorageUri::requireData, broken);
+        place("spec.data.s3.endpoint", endpoint(spec.data().s3()), StorageUri::endpoint, broken);
         place("spec.checkpoint.uri", spec.checkpoint().uri(), StorageUri::requireStore, broken);
-        place("spec.checkpoint.s3.endpoint", s3 == null ? null : s3.endpoint(), StorageUri::endpoint, broken);
+        place("spec.checkpoint.s3.endpoint", endpoint(spec.checkpoint().s3()), StorageUri::endpoint, broken);
         return broken;
+    }
+
+    private static @Nullable String endpoint(SwavJobSpec.@Nullable S3 s3) {
+        return s3 == null ? null : s3.endpoint();
     }
 
     private static void place(String field, @Nullable String uri, Consumer<String> rule, List<String> broken) {
@@ -114,7 +128,12 @@ public final class SpecValidator {
         List<String> changed = new ArrayList<>();
         check(same(before, now, SwavJobSpec::model), FIXED_MODEL, changed);
         SwavJobSpec.Data data = now.data();
-        check(before.data().with(data.workers(), data.maxBadSamples()).equals(data), FIXED_DATA, changed);
+        check(
+                before.data()
+                        .with(data.workers(), data.maxBadSamples(), data.cache())
+                        .equals(data),
+                FIXED_DATA,
+                changed);
         check(same(before, now, SwavJobSpec::crops), FIXED_CROPS, changed);
         check(same(before, now, SwavJobSpec::assignment), FIXED_ASSIGNMENT, changed);
         SwavJobSpec.Training training = now.training();

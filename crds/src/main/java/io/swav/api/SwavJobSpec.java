@@ -15,6 +15,7 @@ import io.fabric8.generator.annotation.Min;
 import io.fabric8.generator.annotation.Required;
 import io.fabric8.generator.annotation.Size;
 import io.fabric8.generator.annotation.ValidationRule;
+import io.fabric8.kubernetes.api.model.Quantity;
 import io.fabric8.kubernetes.model.annotation.SpecReplicas;
 import java.util.List;
 import java.util.Objects;
@@ -81,7 +82,9 @@ import org.jspecify.annotations.Nullable;
                 + " && (!has(self.data.imageExtension) || self.data.imageExtension == oldSelf.data.imageExtension)"
                 + " && has(self.data.labelExtension) == has(oldSelf.data.labelExtension)"
                 + " && (!has(self.data.labelExtension) || self.data.labelExtension == oldSelf.data.labelExtension)"
-                + " && self.data.maxPixels == oldSelf.data.maxPixels && self.data.augmentOn == oldSelf.data.augmentOn",
+                + " && self.data.maxPixels == oldSelf.data.maxPixels && self.data.augmentOn == oldSelf.data.augmentOn"
+                + " && has(self.data.s3) == has(oldSelf.data.s3)"
+                + " && (!has(self.data.s3) || self.data.s3 == oldSelf.data.s3)",
         message = SpecValidator.FIXED_DATA,
         fieldPath = ".data")
 @ValidationRule(value = "self.crops == oldSelf.crops", message = SpecValidator.FIXED_CROPS, fieldPath = ".crops")
@@ -154,7 +157,7 @@ public record SwavJobSpec(
         @JsonPropertyDescription("The network: backbone, projection head and prototypes. Immutable.") @Default("{}")
         Model model,
 
-        @JsonPropertyDescription("Where the images are. Immutable, except workers and maxBadSamples.") @Required
+        @JsonPropertyDescription("Where the images are. Immutable, except workers, maxBadSamples and cache.") @Required
         Data data,
 
         @JsonPropertyDescription(
@@ -344,9 +347,12 @@ public record SwavJobSpec(
             message = SpecValidator.DATA_EVAL_URI,
             fieldPath = ".evalUri")
     public record Data(
-            @JsonPropertyDescription("Training images: file:///folder of WebDataset tar shards (*.tar) or of one"
-                    + " folder of images per class. The path is the container's, so mount it with a volume of"
-                    + " the template. Labels, if any, are not used for training.")
+            @JsonPropertyDescription(
+                    "Training images: a folder of WebDataset tar shards (.tar, .tar.gz, .tar.zst) or of"
+                            + " one folder of images per class, as file:///folder (the path is the container's, so mount it with"
+                            + " a volume of the template) or s3://bucket/prefix; or shards by name, also https://host/s-{000..099}.tar"
+                            + " (https://host/one.tar). Names may have braces, and * and ? in their last part except on a web"
+                            + " server. Labels, if any, are not used for training.")
             @Required
             @Size(min = 1, max = 4096)
             String uri,
@@ -405,7 +411,20 @@ public record SwavJobSpec(
                             + " waits for them. The crops are the same except for rounding, by one level of 255 in places.")
             @Default("Host")
             @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
-            AugmentOn augmentOn) {
+            AugmentOn augmentOn,
+
+            @JsonPropertyDescription(
+                    "The service of s3:// data; unset: AWS, as the pod's environment specifies. Credentials come from"
+                            + " the AWS SDK's own chain, as for checkpoints.")
+            @Nullable
+            S3 s3,
+
+            @JsonPropertyDescription(
+                    "A folder in which what was read of s3:// and https:// data is kept, so that later epochs, and pods"
+                            + " that find the folder on their node, do not fetch it again. Unset: none. A change"
+                            + " applies to pods created afterwards.")
+            @Nullable
+            Cache cache) {
         /** The value of {@link #maxPixels} if it is unset. */
         public static final int MAX_PIXELS = 1 << 26;
 
@@ -416,9 +435,50 @@ public record SwavJobSpec(
         }
 
         /** Returns the same data with the settings that may change while a job runs. */
-        Data with(Integer newWorkers, Integer newMaxBadSamples) {
+        Data with(Integer newWorkers, Integer newMaxBadSamples, @Nullable Cache newCache) {
             return new Data(
-                    uri, evalUri, newMaxBadSamples, maxPixels, newWorkers, imageExtension, labelExtension, augmentOn);
+                    uri,
+                    evalUri,
+                    newMaxBadSamples,
+                    maxPixels,
+                    newWorkers,
+                    imageExtension,
+                    labelExtension,
+                    augmentOn,
+                    s3,
+                    newCache);
+        }
+    }
+
+    /** A folder in which remote data is kept. */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    @ValidationRule(
+            value = "self.path.matches('" + SpecValidator.CACHE_PATH_FORM + "')",
+            message = SpecValidator.CACHE_PATH,
+            fieldPath = ".path")
+    @ValidationRule(
+            value = "self.size.matches('" + SpecValidator.CACHE_SIZE_FORM + "')",
+            message = SpecValidator.CACHE_SIZE,
+            fieldPath = ".size")
+    public record Cache(
+            @JsonPropertyDescription("The folder, in the container. If no volume of the template is mounted there, the"
+                    + " operator adds an emptyDir of this size, which ends with its pod; a hostPath of the template is"
+                    + " found by the pods that follow on the node. Several pods may share it.")
+            @Required
+            @Size(min = 1, max = 4096)
+            String path,
+
+            @JsonPropertyDescription(
+                    "The most that is kept, such as 200Gi (Mi, Gi or Ti). What other data sets have not"
+                            + " used for an hour makes room.")
+            @Required
+            @Size(min = 1, max = 32)
+            String size) {
+
+        /** Returns the size in bytes. */
+        public long bytes() {
+            return new Quantity(size).getNumericalAmount().longValueExact();
         }
     }
 
@@ -768,7 +828,14 @@ public record SwavJobSpec(
             @JsonPropertyDescription("Whether the bucket is in the path instead of the host name, as MinIO and Ceph"
                     + " mostly need it; by default true with an endpoint.")
             @Nullable
-            Boolean pathStyle) {}
+            Boolean pathStyle,
+
+            @JsonPropertyDescription("Profile of the AWS files that the template mounts (AWS_SHARED_CREDENTIALS_FILE,"
+                    + " AWS_CONFIG_FILE), if data and checkpoints need different credentials. The files are read again when they"
+                    + " change. Unset: the chain's first credentials.")
+            @Size(min = 1, max = 256)
+            @Nullable
+            String profile) {}
 
     /** How failures are handled. */
     @JsonIgnoreProperties(ignoreUnknown = true)

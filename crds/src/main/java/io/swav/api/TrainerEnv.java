@@ -28,6 +28,12 @@ public final class TrainerEnv {
      */
     public static final String ENCRYPTION = "SWAV_ENCRYPTION";
 
+    /**
+     * The folder of {@code data.cache}, as this container sees it; unset for the path in the spec. A local node, whose
+     * processes see no mounts, replaces paths in variables only.
+     */
+    public static final String DATA_CACHE = "SWAV_DATA_CACHE";
+
     /** The value of the header Authorization for data on a web server, from a Secret; unset for none. */
     public static final String DATA_AUTHORIZATION = "SWAV_DATA_AUTHORIZATION";
 

@@ -15,7 +15,8 @@ import java.util.TreeMap;
 public final class TrainingSettings {
     /**
      * Fields that change no bit of the training and no message between trainers. {@code data.uri} is one of them: a
-     * volume may be mounted anywhere, and the images that are found there have a fingerprint of their own.
+     * volume may be mounted anywhere, a service reached by several addresses, and its contents have a fingerprint of their
+     * own.
      */
     private static final Set<String> WITHOUT_EFFECT = Set.of(
             "replicas",
@@ -33,7 +34,9 @@ public final class TrainingSettings {
             "data.workers",
             "data.imageExtension",
             "data.labelExtension",
-            "data.maxBadSamples");
+            "data.maxBadSamples",
+            "data.s3",
+            "data.cache");
 
     private static final String REPRODUCIBILITY = "training.reproducibility";
     /** Mode Fast promises no bits that depend on it, so trainers may differ in it. */

@@ -72,7 +72,7 @@ class CrdAcceptanceTest {
                         .matcher(rule.getRule())
                         .results()
                         .map((MatchResult m) -> m.group(1)))
-                .isSubsetOf("has", "size", "startsWith", "double"));
+                .isSubsetOf("has", "size", "startsWith", "matches", "double"));
     }
 
     /**

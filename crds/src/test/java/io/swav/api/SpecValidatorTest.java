@@ -2,6 +2,8 @@ package io.swav.api;
 
 import static io.swav.api.SpecValidator.BATCH_NORM;
 import static io.swav.api.SpecValidator.BITWISE;
+import static io.swav.api.SpecValidator.CACHE_PATH;
+import static io.swav.api.SpecValidator.CACHE_SIZE;
 import static io.swav.api.SpecValidator.CHECKPOINT_URI;
 import static io.swav.api.SpecValidator.DATA_EVAL_URI;
 import static io.swav.api.SpecValidator.DATA_URI;
@@ -82,6 +84,15 @@ class SpecValidatorTest {
                 arguments("data: {uri: 'file://data/train'}", List.of(DATA_URI)),
                 arguments("data: {uri: /data/train, evalUri: 'file://data/test'}", List.of(DATA_EVAL_URI)),
                 arguments("data: {uri: 'file:///data/train', evalUri: 'file:///data/test'}", List.of()),
+                arguments("data: {uri: 's3://b/p', s3: {endpoint: 'http://m:9000', profile: data}}", List.of()),
+                arguments("data: {uri: 's3://b/p', cache: {path: /cache, size: 200Gi}}", List.of()),
+                arguments("data: {uri: 's3://b/p', cache: {path: /var/lib/x/, size: 512Mi}}", List.of()),
+                arguments("data: {uri: 's3://b/p', cache: {path: cache, size: 20Gi}}", List.of(CACHE_PATH)),
+                arguments("data: {uri: 's3://b/p', cache: {path: /, size: 20Gi}}", List.of(CACHE_PATH)),
+                arguments("data: {uri: 's3://b/p', cache: {path: '/a:b', size: 20Gi}}", List.of(CACHE_PATH)),
+                arguments("data: {uri: 's3://b/p', cache: {path: /c, size: 20GB}}", List.of(CACHE_SIZE)),
+                arguments("data: {uri: 's3://b/p', cache: {path: /c, size: '20'}}", List.of(CACHE_SIZE)),
+                arguments("data: {uri: 's3://b/p', cache: {path: c, size: 0Gi}}", List.of(CACHE_PATH, CACHE_SIZE)),
                 arguments("checkpoint: {uri: 'file://data/checkpoints'}", List.of(CHECKPOINT_URI)),
                 arguments("checkpoint: {uri: 'file:///data/checkpoints'}", List.of()),
                 arguments("checkpoint: {uri: 's3://bucket/prefix'}", List.of()),
@@ -125,6 +136,8 @@ class SpecValidatorTest {
                 arguments("data: {uri: file:///data, imageExtension: jpg}", List.of(FIXED_DATA)),
                 arguments("data: {uri: file:///data, labelExtension: json}", List.of(FIXED_DATA)),
                 arguments("data: {uri: file:///data, workers: 4, maxBadSamples: 0}", List.of()),
+                arguments("data: {uri: file:///data, cache: {path: /cache, size: 1Ti}}", List.of()),
+                arguments("data: {uri: file:///data, s3: {region: eu-west-1}}", List.of(FIXED_DATA)),
                 arguments("crops: [{count: 2, size: 32, minScale: 0.2, maxScale: 1}]", List.of(FIXED_CROPS)),
                 arguments("assignment: {epsilon: 0.03}", List.of(FIXED_ASSIGNMENT)),
                 arguments("training: {seed: 1}", List.of(FIXED_TRAINING)),
@@ -194,6 +207,7 @@ class SpecValidatorTest {
         Set<String> mutable = Set.of(
                 "data.workers",
                 "data.maxBadSamples",
+                "data.cache",
                 "training.epochs",
                 "training.threads",
                 "checkpoint.everySteps",
@@ -216,6 +230,9 @@ class SpecValidatorTest {
 
     /** Returns a value that differs, and that keeps the rules about the spec by itself. */
     private static JsonNode another(JSONSchemaProps schema, JsonNode value) {
+        if (schema.getProperties() != null && schema.getProperties().containsKey("size")) {
+            return JSON.createObjectNode().put("path", "/cache").put("size", "20Gi");
+        }
         if (schema.getEnum() != null && !schema.getEnum().isEmpty()) {
             return schema.getEnum().stream()
                     .filter(other -> !other.equals(value))

@@ -55,6 +55,16 @@ class TrainingSettingsTest {
         }
     }
 
+    /** Otherwise no pod that is created after a change could join those that run. */
+    @Test
+    void whereAndHowDataIsReadIsNoneOfThem() throws JsonProcessingException {
+        ObjectNode cached = (ObjectNode) JSON.readTree("{\"replicas\": 1}");
+        cached.putObject("data").put("uri", "s3://b/p");
+        cached.withObject("/data/s3").put("endpoint", "http://minio:9000");
+        cached.withObject("/data/cache").put("path", "/cache").put("size", "20Gi");
+        assertThat(TrainingSettings.of(SpecLoader.complete("test", cached))).isEqualTo(settings("{}"));
+    }
+
     @Test
     void threadsAreLeftOutOfTheDigestWhereNoBitsArePromised() throws JsonProcessingException {
         SortedMap<String, String> two = settings("{\"training\": {\"reproducibility\": \"Fast\", \"threads\": 2}}");

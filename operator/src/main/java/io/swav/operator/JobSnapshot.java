@@ -23,7 +23,9 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Everything that one reconciliation uses, read once from the informers.
@@ -130,6 +132,10 @@ record JobSnapshot(
             changes.add("data.workers " + now.data().workers() + " instead of "
                     + before.data().workers());
         }
+        if (!Objects.equals(now.data().cache(), before.data().cache())) {
+            changes.add("data.cache " + shown(now.data().cache()) + " instead of "
+                    + shown(before.data().cache()));
+        }
         if (!now.training().threads().equals(before.training().threads())) {
             changes.add("training.threads " + now.training().threads() + " instead of "
                     + before.training().threads());
@@ -143,6 +149,10 @@ record JobSnapshot(
                     + before.scheduling().zone());
         }
         return changes;
+    }
+
+    private static String shown(SwavJobSpec.@Nullable Cache cache) {
+        return cache == null ? "unset" : cache.path() + " of " + cache.size();
     }
 
     /** Returns what the trainers may leave out of their reports, as it is stored for them. */

@@ -17,6 +17,7 @@ import io.fabric8.kubernetes.api.model.PodBuilder;
 import io.fabric8.kubernetes.api.model.PodSpec;
 import io.fabric8.kubernetes.api.model.PodTemplateSpec;
 import io.fabric8.kubernetes.api.model.ProbeBuilder;
+import io.fabric8.kubernetes.api.model.Quantity;
 import io.fabric8.kubernetes.api.model.Toleration;
 import io.fabric8.kubernetes.api.model.TolerationBuilder;
 import io.fabric8.kubernetes.api.model.VolumeBuilder;
@@ -46,6 +47,11 @@ final class TrainerPod {
 
     private static final String CONFIG_VOLUME = "swav-config";
     private static final String RUN_VOLUME = "swav-run";
+    private static final String CACHE_VOLUME = "swav-data-cache";
+    private static final long MIB = 1 << 20;
+    /** The part of a cache's size that its volume has more. */
+    private static final int CACHE_SPARE = 10;
+
     /** Names the container of which {@code kubectl logs} and {@code kubectl exec} speak. */
     private static final String DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container";
 
@@ -179,6 +185,10 @@ final class TrainerPod {
         if (!progress.equals(ResourceNames.progressName(job.getMetadata().getName()))) {
             ours.add(value(TrainerEnv.PROGRESS, progress));
         }
+        SwavJobSpec.Cache cache = job.getSpec().data().cache();
+        if (cache != null) {
+            ours.add(value(TrainerEnv.DATA_CACHE, cache.path()));
+        }
         trainer.getPorts().stream()
                 .filter(port -> ResourceNames.PORT.equals(port.getName()))
                 .map(ContainerPort::getContainerPort)
@@ -230,6 +240,43 @@ final class TrainerPod {
                         .withName(RUN_VOLUME)
                         .withMountPath(ResourceNames.RUN_DIR)
                         .build());
+        addCache(job.getSpec().data().cache(), spec, trainer);
+    }
+
+    /**
+     * Gives the cache of data a volume that ends with the pod, unless the template mounts one there: a folder in the
+     * container's own file system could not be written if that is read-only, and would have no limit.
+     */
+    private static void addCache(SwavJobSpec.@Nullable Cache cache, PodSpec spec, Container trainer) {
+        if (cache == null
+                || trainer.getVolumeMounts().stream().anyMatch(mount -> isBelow(cache.path(), mount.getMountPath()))) {
+            return;
+        }
+        // the kubelet evicts a pod whose volume is larger; directories and unfinished files come on top of the size
+        long limitMiB = cache.bytes() / MIB + cache.bytes() / MIB / CACHE_SPARE + 64;
+        boolean theirs = spec.getVolumes().stream().anyMatch(volume -> CACHE_VOLUME.equals(volume.getName()));
+        if (!theirs) {
+            spec.getVolumes()
+                    .add(new VolumeBuilder()
+                            .withName(CACHE_VOLUME)
+                            .withNewEmptyDir()
+                            .withSizeLimit(new Quantity(limitMiB + "Mi"))
+                            .endEmptyDir()
+                            .build());
+        }
+        trainer.getVolumeMounts()
+                .add(new VolumeMountBuilder()
+                        .withName(CACHE_VOLUME)
+                        .withMountPath(cache.path())
+                        .build());
+    }
+
+    private static boolean isBelow(String path, @Nullable String mount) {
+        if (mount == null) {
+            return false;
+        }
+        String folder = mount.endsWith("/") ? mount : mount + "/";
+        return (path + "/").startsWith(folder);
     }
 
     /**

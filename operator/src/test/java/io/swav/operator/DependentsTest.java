@@ -4,10 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.HasMetadata;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.Quantity;
+import io.fabric8.kubernetes.api.model.Volume;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.ResourceNames;
+import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
@@ -26,6 +32,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Compares each dependent with its golden YAML; {@code -Dswav.golden=write} rewrites the files. */
 class DependentsTest {
@@ -85,6 +92,48 @@ class DependentsTest {
                                 + " containers: [{name: trainer, env: null, ports: [null], volumeMounts: null}]}}"),
                         "job-0"))
                 .isEqualTo(TrainerPod.of(job, Jobs.yaml("{spec: {containers: [{name: trainer}]}}"), "job-0"));
+    }
+
+    private static SwavJob cachedJob() {
+        SwavJob job = Jobs.job("replicas: 2");
+        ObjectNode spec = new ObjectMapper().valueToTree(job.getSpec());
+        spec.set("data", Jobs.yaml("{uri: 's3://b/p', cache: {path: /cache, size: 20Gi}}"));
+        job.setSpec(SpecLoader.complete("test", spec));
+        return job;
+    }
+
+    @Test
+    void aCacheOfDataHasAVolumeThatEndsWithThePod() {
+        Pod pod = TrainerPod.of(cachedJob(), Jobs.yaml("{spec: {containers: [{name: trainer}]}}"), "job-0");
+        assertThat(pod.getSpec().getVolumes())
+                .filteredOn(volume -> volume.getName().equals("swav-data-cache"))
+                .singleElement()
+                .extracting(volume -> volume.getEmptyDir().getSizeLimit())
+                .isEqualTo(new Quantity("22592Mi")); // a tenth and 64 MiB more than the cache takes
+        assertThat(pod.getSpec().getContainers().get(0).getVolumeMounts()).anySatisfy(mount -> {
+            assertThat(mount.getName()).isEqualTo("swav-data-cache");
+            assertThat(mount.getMountPath()).isEqualTo("/cache");
+        });
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"/cache", "/cache/", "/"})
+    void aVolumeOfTheTemplateIsTheCache(String mount) {
+        JsonNode template = Jobs.yaml("{spec: {containers: [{name: trainer, volumeMounts: [{name: node, mountPath: "
+                + mount + "}]}], volumes: [{name: node, hostPath: {path: /var/cache}}]}}");
+        Pod pod = TrainerPod.of(cachedJob(), template, "job-0");
+        assertThat(pod.getSpec().getVolumes())
+                .extracting(Volume::getName)
+                .containsExactlyInAnyOrder("node", "swav-config", "swav-run");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"/cache/below", "/cachet", "/other"})
+    void aVolumeElsewhereIsNotTheCache(String mount) {
+        JsonNode template = Jobs.yaml("{spec: {containers: [{name: trainer, volumeMounts: [{name: node, mountPath: "
+                + mount + "}, {name: null}]}], volumes: [{name: node, hostPath: {path: /var/cache}}]}}");
+        Pod pod = TrainerPod.of(cachedJob(), template, "job-0");
+        assertThat(pod.getSpec().getVolumes()).extracting(Volume::getName).contains("swav-data-cache");
     }
 
     @Test

@@ -29,6 +29,7 @@ class ArchitectureTest {
         "io.swav.numerics..",
         "io.swav.collective..",
         "io.swav.membership..",
+        "io.swav.s3..",
         "io.swav.data..",
         "io.swav.checkpoint..",
         "io.swav.evaluation..",
@@ -46,6 +47,7 @@ class ArchitectureTest {
         "io.swav.model..",
         "io.swav.membership..",
         "io.swav.collective..",
+        "io.swav.s3..",
         "io.swav.data..",
         "io.swav.checkpoint..",
         "io.swav.torch..",
@@ -187,6 +189,24 @@ class ArchitectureTest {
                                     "to(Float|Double|Long|Int|Boolean)?Array|toByteBuffer|get(Float|Double|Long|Int)"))
                             .or(JavaCall.Predicates.target(
                                     HasParameterTypes.Predicates.rawParameterTypes("java.lang.Number")))));
+
+    /** They share the client of S3, and nothing else. */
+    @ArchTest
+    static final ArchRule dataAndCheckpointsAreSeparate = noClasses()
+            .that()
+            .resideInAnyPackage("io.swav.data..", "io.swav.s3..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("io.swav.checkpoint..");
+
+    /** Decision 091: its connections end unseen. */
+    @ArchTest
+    static final ArchRule theProductDoesNotUseTheHttpClientOfTheJdk = noClasses()
+            .that()
+            .resideInAnyPackage(PRODUCT)
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("java.net.http..");
 
     @ArchTest
     static final ArchRule theMethodDoesNotDependOnTheCluster = noClasses()

@@ -43,7 +43,7 @@ class ImagesTest {
                         .replace("-SNAPSHOT", ""))
                 .isEqualTo(tag);
         String repository = property(pom(IMAGES), "swav.image.repository");
-        for (String example : List.of("restricted", "quickstart")) {
+        for (String example : List.of("restricted", "quickstart", "bucket")) {
             assertThat(Files.readString(ProjectFiles.PROJECT.resolve("examples/" + example + ".yaml")))
                     .contains("image: " + repository + "/swav-trainer:" + tag + "\n");
         }

@@ -18,6 +18,7 @@ import io.swav.collective.SoloCollective;
 import io.swav.model.Learner;
 import io.swav.model.LearningRate;
 import io.swav.model.TrainStep;
+import io.swav.s3.S3Service;
 import io.swav.torch.TorchRuntime;
 import io.swav.trainer.CheckpointWriter;
 import io.swav.trainer.StoreStatus;
@@ -105,7 +106,7 @@ public final class CheckpointBench implements Callable<Integer> {
         int threads = Runtime.getRuntime().availableProcessors();
         SwavJobSpec job = SpecLoader.complete(
                 "bench", new ObjectMapper().readTree(SPEC.formatted(architecture, BATCH, BATCH, threads)));
-        SwavJobSpec.S3 s3 = new SwavJobSpec.S3(endpoint, null, null);
+        SwavJobSpec.S3 s3 = new SwavJobSpec.S3(endpoint, null, null, null);
         List<Double> stalls = new ArrayList<>();
         List<Double> seconds;
         long bytes;
@@ -113,7 +114,7 @@ public final class CheckpointBench implements Callable<Integer> {
                 TrainStep machine =
                         new Learner(job, LearningRate.of(job.training().optimizer(), 100, 10_000)::at, root);
                 CheckpointCatalog store = new CheckpointCatalog(
-                        StoreFactory.open(uri, StoreFactory.service(Optional.of(s3))),
+                        StoreFactory.open(uri, S3Service.of(Optional.of(s3))),
                         new CheckpointCatalog.Owner("bench", "bench"),
                         2)) {
             bytes = new HostSnapshot(machine.model(), machine.optimizer()).bytes();

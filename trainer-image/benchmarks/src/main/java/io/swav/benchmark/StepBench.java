@@ -66,8 +66,10 @@ public final class StepBench implements Callable<Integer> {
     /**
      * @param cpuSeconds per step, by phase, and {@code total} for the process: the rest is the JVM and the trainer's
      *     loop
+     * @param waitSeconds for which a step waits for its data, by the clock: {@code mean} and {@code longest}
      */
-    public record StepCase(String name, Map<String, Double> cpuSeconds, long peakRssBytes) {}
+    public record StepCase(
+            String name, Map<String, Double> cpuSeconds, Map<String, Double> waitSeconds, long peakRssBytes) {}
 
     @Option(
             names = "--case",
@@ -83,6 +85,18 @@ public final class StepBench implements Callable<Integer> {
             paramLabel = "WHERE",
             description = "The job's spec.data.augmentOn, Host or Device (default: ${DEFAULT-VALUE}).")
     private String augmentOn = "Host";
+
+    @Option(
+            names = "--data",
+            paramLabel = "URI",
+            description = "Train on these images, as spec.data.uri (default: synthetic ones, in a local folder).")
+    private @Nullable String data;
+
+    @Option(names = "--endpoint", paramLabel = "URL", description = "Endpoint of the S3 service of --data.")
+    private @Nullable String endpoint;
+
+    @Option(names = "--workers", description = "The job's spec.data.workers (default: ${DEFAULT-VALUE}).")
+    private int workers = 1;
 
     @Option(names = "--json", paramLabel = "FILE", description = "Also write the figures to FILE, JSON.")
     private @Nullable Path json;
@@ -126,6 +140,11 @@ public final class StepBench implements Callable<Integer> {
             rest -= phase.getKey().equals("total") ? 0 : phase.getValue();
         }
         line(out, "(not in a phase)", rest, total);
+        out.printf(
+                Locale.ROOT,
+                "  waiting for data, by the clock: %.4f s a step, %.4f s at most%n",
+                of.waitSeconds().getOrDefault("mean", 0.0),
+                of.waitSeconds().getOrDefault("longest", 0.0));
         out.flush();
     }
 
@@ -151,8 +170,16 @@ public final class StepBench implements Callable<Integer> {
                     String.valueOf(steps),
                     "--augment-on",
                     augmentOn,
+                    "--workers",
+                    String.valueOf(workers),
                     "--json",
                     answer.toString()));
+            if (data != null) {
+                command.addAll(List.of("--data", data));
+            }
+            if (endpoint != null) {
+                command.addAll(List.of("--endpoint", endpoint));
+            }
             ProcessBuilder child = new ProcessBuilder(command);
             child.environment().put("OMP_NUM_THREADS", "1");
             Main.ENVIRONMENT.forEach(child.environment()::putIfAbsent);
@@ -170,7 +197,9 @@ public final class StepBench implements Callable<Integer> {
     private StepCase measure(Setup setup) throws IOException {
         Path folder = Files.createTempDirectory("swav-bench-step");
         try {
-            DataSynthCommand.synthesize(folder, setup.batch(), 2, setup.side(), 1);
+            if (data == null) {
+                DataSynthCommand.synthesize(folder, setup.batch(), 2, setup.side(), 1);
+            }
             Path config = Files.writeString(folder.resolve("job.json"), job(setup, folder));
             StepCpuProfiler meter = new StepCpuProfiler(WARM_UP, steps);
             int code = new CommandLine(new TrainCommand(new Metered(meter), Map.of()))
@@ -178,7 +207,7 @@ public final class StepBench implements Callable<Integer> {
             if (code != 0) {
                 throw new IOException("training ended with exit code " + code);
             }
-            return new StepCase(setup.name(), meter.perStep(), peakRss());
+            return new StepCase(setup.name(), meter.perStep(), meter.waiting(), peakRss());
         } finally {
             delete(folder);
         }
@@ -191,10 +220,13 @@ public final class StepBench implements Callable<Integer> {
                 .put("stem", setup.stem())
                 .put("hiddenDim", setup.hidden())
                 .put("prototypes", setup.prototypes());
-        root.putObject("data")
-                .put("uri", folder.resolve("train").toUri().toString())
-                .put("workers", 1)
+        ObjectNode where = root.putObject("data")
+                .put("uri", data == null ? folder.resolve("train").toUri().toString() : data)
+                .put("workers", workers)
                 .put("augmentOn", augmentOn);
+        if (endpoint != null) {
+            where.putObject("s3").put("endpoint", endpoint);
+        }
         root.set("crops", new ObjectMapper().valueToTree(setup.crops()));
         root.putObject("training")
                 .put("globalBatch", setup.batch())

@@ -27,6 +27,9 @@ final class StepCpuProfiler {
     private int ended;
     private long decoded;
     private long process;
+    private long sinceWall;
+    private long waited;
+    private long longestWait;
 
     StepCpuProfiler(int warmUp, int steps) {
         this.warmUp = warmUp;
@@ -38,6 +41,11 @@ final class StepCpuProfiler {
         long at = THREADS.getCurrentThreadCpuTime();
         if (ended >= warmUp && ended < warmUp + steps) {
             spent.merge(now, at - since, Long::sum);
+            if (now == StepPhase.DECODE) { // what the thread does not compute in it, it waits for the decoding threads
+                long wait = Math.max(0, System.nanoTime() - sinceWall - (at - since));
+                waited += wait;
+                longestWait = Math.max(longestWait, wait);
+            }
         }
         now = phase;
         if (phase == StepPhase.IDLE) {
@@ -51,6 +59,12 @@ final class StepCpuProfiler {
             }
         }
         since = THREADS.getCurrentThreadCpuTime();
+        sinceWall = System.nanoTime();
+    }
+
+    /** Returns the seconds of the clock that a step waits for its data: {@code mean} and {@code longest}. */
+    Map<String, Double> waiting() {
+        return Map.of("mean", perStep(waited), "longest", longestWait / 1e9);
     }
 
     /** Returns seconds per step, in the order of the phases, and {@code total} for the process. */

@@ -1,5 +1,6 @@
 package io.swav.checkpoint;
 
+import io.swav.s3.S3Errors;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -159,10 +160,10 @@ final class S3Sink implements Store.Sink {
             }
             committed = true;
         } catch (SdkException e) {
-            throw S3Errors.toIOException(e, bucket);
+            throw S3Errors.toIOException(e, bucket, S3Errors.Use.CHECKPOINT);
         } catch (CompletionException e) {
             throw e.getCause() instanceof SdkException cause
-                    ? S3Errors.toIOException(cause, bucket)
+                    ? S3Errors.toIOException(cause, bucket, S3Errors.Use.CHECKPOINT)
                     : new IOException("a part could not be uploaded: " + e.getCause(), e);
         }
     }

@@ -1,5 +1,6 @@
 package io.swav.checkpoint;
 
+import io.swav.s3.S3Errors;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
@@ -51,7 +52,7 @@ final class S3Source implements Store.Source {
         } catch (NoSuchKeyException e) {
             throw new NoSuchFileException(key);
         } catch (SdkException e) {
-            throw S3Errors.toIOException(e, bucket);
+            throw S3Errors.toIOException(e, bucket, S3Errors.Use.CHECKPOINT);
         }
     }
 
@@ -88,7 +89,7 @@ final class S3Source implements Store.Source {
             channel = Channels.newChannel(client.getObject(
                     request -> request.bucket(bucket).key(key).ifMatch(tag).range("bytes=" + position + "-")));
         } catch (SdkException e) {
-            throw S3Errors.toIOException(e, bucket);
+            throw S3Errors.toIOException(e, bucket, S3Errors.Use.CHECKPOINT);
         }
     }
 

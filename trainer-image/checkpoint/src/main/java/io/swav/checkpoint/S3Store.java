@@ -1,12 +1,12 @@
 package io.swav.checkpoint;
 
-import io.swav.api.StorageUri;
 import io.swav.common.DaemonThreads;
+import io.swav.s3.S3Errors;
+import io.swav.s3.S3Service;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.file.FileAlreadyExistsException;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -21,17 +21,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider;
-import software.amazon.awssdk.awscore.retry.AwsRetryStrategy;
-import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
-import software.amazon.awssdk.core.checksums.ResponseChecksumValidation;
-import software.amazon.awssdk.core.exception.SdkClientException;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.core.sync.RequestBody;
-import software.amazon.awssdk.http.apache5.Apache5HttpClient;
-import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.s3.S3Client;
-import software.amazon.awssdk.services.s3.S3ClientBuilder;
 import software.amazon.awssdk.services.s3.model.S3Exception;
 import software.amazon.awssdk.services.s3.model.S3Object;
 
@@ -50,26 +42,6 @@ public final class S3Store implements Store {
     private static final String EXPORT = "export/";
 
     private static final int UPLOADS = 4;
-    private static final int ATTEMPTS = 5;
-    private static final Duration CONNECT = Duration.ofSeconds(5);
-    /**
-     * Timeout without a single byte. Uploading a part takes longer than this only on a connection too slow to be
-     * useful.
-     */
-    private static final Duration SILENCE = Duration.ofSeconds(20);
-
-    /**
-     * The location of the service; all fields are empty for AWS itself. Credentials always come from the SDK's own
-     * chain: environment, web identity, container, instance.
-     *
-     * @param endpoint URL of a service other than AWS
-     * @param pathStyle whether the bucket is in the path instead of the host name; defaults to true if there is an
-     *     endpoint
-     */
-    public record Service(Optional<URI> endpoint, Optional<String> region, Optional<Boolean> pathStyle) {
-        public static final Service AWS = new Service(Optional.empty(), Optional.empty(), Optional.empty());
-    }
-
     private final S3Client client;
     private final Semaphore inFlight = new Semaphore(UPLOADS);
     private final ExecutorService uploads = Executors.newFixedThreadPool(UPLOADS, DaemonThreads.named("s3-upload"));
@@ -88,30 +60,9 @@ public final class S3Store implements Store {
      * @param uri {@code s3://bucket/prefix}
      * @throws IllegalArgumentException if the service's endpoint is not a URL; the message is for the user
      */
-    public static S3Store open(URI uri, Service service) {
-        service.endpoint().ifPresent(endpoint -> StorageUri.endpoint(endpoint.toString()));
-        S3ClientBuilder builder = S3Client.builder()
-                .httpClientBuilder(Apache5HttpClient.builder()
-                        .maxConnections(2 * UPLOADS)
-                        .connectionTimeout(CONNECT)
-                        .socketTimeout(SILENCE))
-                .credentialsProvider(DefaultCredentialsProvider.builder().build())
-                .forcePathStyle(service.pathStyle().orElse(service.endpoint().isPresent()))
-                // services other than AWS refuse the checksums that are AWS's default
-                .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
-                .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED)
-                .overrideConfiguration(
-                        config -> config.retryStrategy(AwsRetryStrategy.standardRetryStrategy().toBuilder()
-                                .maxAttempts(ATTEMPTS)
-                                // for example, a response that was cut in the middle
-                                .retryOnException(SdkClientException.class)
-                                .build()));
-        service.endpoint().ifPresent(builder::endpointOverride);
-        service.region()
-                .or(() -> service.endpoint().map(other -> "us-east-1"))
-                .ifPresent(region -> builder.region(Region.of(region)));
+    public static S3Store open(URI uri, S3Service service) {
         String path = uri.getPath() == null ? "" : uri.getPath().replaceAll("^/+|/+$", "");
-        return new S3Store(builder.build(), uri.getAuthority(), path.isEmpty() ? "" : path + "/");
+        return new S3Store(service.client(2 * UPLOADS), uri.getAuthority(), path.isEmpty() ? "" : path + "/");
     }
 
     @Override
@@ -129,7 +80,7 @@ public final class S3Store implements Store {
         try {
             return request.send();
         } catch (SdkException e) {
-            throw S3Errors.toIOException(e, bucket);
+            throw S3Errors.toIOException(e, bucket, S3Errors.Use.CHECKPOINT);
         }
     }
 
@@ -250,12 +201,12 @@ public final class S3Store implements Store {
                 throw new FileAlreadyExistsException(key);
             }
             if (e.statusCode() != 501 && e.statusCode() != 400) {
-                throw S3Errors.toIOException(e, bucket);
+                throw S3Errors.toIOException(e, bucket, S3Errors.Use.CHECKPOINT);
             }
             LOG.debug("{} does not support conditional writes: {}", bucket, e.toString());
             call(() -> client.putObject(request -> request.bucket(bucket).key(key), RequestBody.fromBytes(content)));
         } catch (SdkException e) {
-            throw S3Errors.toIOException(e, bucket);
+            throw S3Errors.toIOException(e, bucket, S3Errors.Use.CHECKPOINT);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.swav.checkpoint;
 
+import io.swav.s3.S3Errors;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -34,7 +35,7 @@ record S3Upload(S3Client client, String bucket, String key, String id) {
                                     request -> request.bucket(bucket).key(key))
                             .uploadId());
         } catch (SdkException e) {
-            throw S3Errors.toIOException(e, bucket);
+            throw S3Errors.toIOException(e, bucket, S3Errors.Use.CHECKPOINT);
         }
     }
 
@@ -58,7 +59,7 @@ record S3Upload(S3Client client, String bucket, String key, String id) {
             }
             return Optional.empty();
         } catch (SdkException e) {
-            throw S3Errors.toIOException(e, bucket);
+            throw S3Errors.toIOException(e, bucket, S3Errors.Use.CHECKPOINT);
         }
     }
 
@@ -117,7 +118,7 @@ record S3Upload(S3Client client, String bucket, String key, String id) {
                     .stream()
                     .toList();
         } catch (SdkException e) {
-            throw S3Errors.toIOException(e, bucket);
+            throw S3Errors.toIOException(e, bucket, S3Errors.Use.CHECKPOINT);
         }
     }
 
@@ -131,7 +132,7 @@ record S3Upload(S3Client client, String bucket, String key, String id) {
             client.abortMultipartUpload(
                     request -> request.bucket(bucket).key(key).uploadId(id));
         } catch (SdkException e) {
-            throw S3Errors.toIOException(e, bucket);
+            throw S3Errors.toIOException(e, bucket, S3Errors.Use.CHECKPOINT);
         }
     }
 }

@@ -1,5 +1,7 @@
 package io.swav.checkpoint;
 
+import io.swav.s3.S3Server;
+import io.swav.s3.S3Service;
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -33,7 +35,7 @@ final class Claimer {
 
     public static void main(String[] arguments) throws Exception {
         int port = Integer.parseInt(arguments[1]);
-        Store store = StoreFactory.open(arguments[0], port == 0 ? S3Store.Service.AWS : S3Server.at(port));
+        Store store = StoreFactory.open(arguments[0], port == 0 ? S3Service.AWS : S3Server.at(port));
         Training training = arguments[2].isEmpty()
                 ? Training.ofThisProcess("the claimer")
                 : Training.ofJob(arguments[2], "default", "demo");

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.swav.checkpoint.CheckpointCatalog.Owner;
+import io.swav.s3.S3Service;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,12 +38,12 @@ class FolderStoreTest extends CheckpointsContract {
     @Test
     void namesAFolderThatCannotBeCreated() throws Exception {
         Path file = Files.createFile(folder.resolve("a-file"));
-        Store below = StoreFactory.open(file.resolve("below").toUri().toString(), S3Store.Service.AWS);
+        Store below = StoreFactory.open(file.resolve("below").toUri().toString(), S3Service.AWS);
         assertThatThrownBy(below::prepare).isInstanceOf(IOException.class).hasMessageContaining("a-file");
-        assertThatThrownBy(() -> StoreFactory.open("gs://bucket", S3Store.Service.AWS))
+        assertThatThrownBy(() -> StoreFactory.open("gs://bucket", S3Service.AWS))
                 .hasMessage("\"gs://bucket\" is neither file:///folder nor s3://bucket/prefix");
         // not /checkpoints on this machine's own disk
-        assertThatThrownBy(() -> StoreFactory.open("file://data/checkpoints", S3Store.Service.AWS))
+        assertThatThrownBy(() -> StoreFactory.open("file://data/checkpoints", S3Service.AWS))
                 .hasMessage("\"file://data/checkpoints\" is neither file:///folder nor s3://bucket/prefix");
     }
 

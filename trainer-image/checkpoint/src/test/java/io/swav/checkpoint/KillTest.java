@@ -2,6 +2,8 @@ package io.swav.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.swav.s3.S3Server;
+import io.swav.s3.S3Service;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
@@ -59,7 +61,7 @@ class KillTest {
         }
         LOG.info("{} kills, {} of them during a save, newest step {}", KILLS, inTheMiddle, newest);
         assertThat(inTheMiddle).as("kills during a save").isGreaterThan(KILLS / 4);
-        try (Store store = StoreFactory.open(uri, port == 0 ? S3Store.Service.AWS : S3Server.at(port))) {
+        try (Store store = StoreFactory.open(uri, port == 0 ? S3Service.AWS : S3Server.at(port))) {
             new CheckpointCatalog(store, new CheckpointCatalog.Owner("job", "cfg"), Saver.KEEP)
                     .save(Saver.checkpoint(newest + 1, KILLS + 1));
             assertThat(store.names())

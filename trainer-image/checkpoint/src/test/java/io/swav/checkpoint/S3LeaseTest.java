@@ -2,6 +2,7 @@ package io.swav.checkpoint;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.swav.s3.S3Server;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.djl.ndarray.types.DataType;
 import io.swav.checkpoint.CheckpointCatalog.Owner;
+import io.swav.s3.FaultyLine;
+import io.swav.s3.S3Server;
+import io.swav.s3.S3Service;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.InvocationTargetException;
@@ -17,7 +20,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
@@ -253,8 +255,7 @@ class S3StoreTest extends CheckpointsContract {
     @Test
     void namesAnEndpointThatIsNotAUrl() {
         for (String endpoint : List.of("minio:9000", "minio", "//minio:9000", "http:/minio")) {
-            S3Store.Service service =
-                    new S3Store.Service(Optional.of(URI.create(endpoint)), Optional.empty(), Optional.empty());
+            S3Service service = S3Service.at(URI.create(endpoint));
             assertThatThrownBy(() ->
                             S3Store.open(URI.create("s3://bucket/x"), service).close())
                     .as(endpoint)

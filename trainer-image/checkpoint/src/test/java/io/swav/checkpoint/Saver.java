@@ -1,11 +1,11 @@
 package io.swav.checkpoint;
 
 import ai.djl.ndarray.types.DataType;
+import io.swav.s3.S3Service;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
@@ -31,10 +31,7 @@ final class Saver {
     }
 
     static CheckpointCatalog open(String uri, int port) throws Exception {
-        S3Store.Service service = port == 0
-                ? S3Store.Service.AWS
-                : new S3Store.Service(
-                        Optional.of(URI.create("http://127.0.0.1:" + port)), Optional.empty(), Optional.empty());
+        S3Service service = port == 0 ? S3Service.AWS : S3Service.at(URI.create("http://127.0.0.1:" + port));
         return new CheckpointCatalog(StoreFactory.open(uri, service), new CheckpointCatalog.Owner("job", "cfg"), KEEP);
     }
 

@@ -1,6 +1,9 @@
 package io.swav.data;
 
+import io.swav.s3.S3Service;
+import java.net.URI;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -27,8 +30,22 @@ final class DataFlags {
                             + " or json if there is none.")
     private String labelExtension = "";
 
+    @Option(
+            names = "--endpoint",
+            paramLabel = "URL",
+            description = "S3 service of s3:// data, such as http://minio:9000. Default: AWS, or what AWS_ENDPOINT_URL says.")
+    private @Nullable URI endpoint;
+
     String uri() {
         return uri;
+    }
+
+    /** How a place that is not local is reached, with the credentials of this machine. */
+    SourceOptions options() {
+        SourceOptions standard = SourceOptions.standard();
+        return endpoint == null
+                ? standard
+                : new SourceOptions(S3Service.at(endpoint), standard.authorization(), standard.cache());
     }
 
     IndexSettings settings() {
@@ -38,7 +55,7 @@ final class DataFlags {
     /** Opens the data set; its index is built, with a progress bar, if there is none. */
     DataSet open() {
         try (ConsoleIndexProgress progress = new ConsoleIndexProgress()) {
-            return IndexedDataSet.open(uri, settings(), List.of(), progress);
+            return IndexedDataSet.open(uri, options(), settings(), List.of(), progress);
         }
     }
 }

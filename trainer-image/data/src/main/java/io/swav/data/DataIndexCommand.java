@@ -31,7 +31,7 @@ public final class DataIndexCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        try (FileSource source = FileSources.open(data.uri())) {
+        try (FileSource source = FileSources.open(data.uri(), data.options())) {
             IndexKeeper.Opened built = build(source);
             if (built.where().isEmpty()) {
                 throw DataException.cannotWrite(

@@ -56,7 +56,8 @@ public interface DataSet extends AutoCloseable {
      *     than one way; the message names it
      */
     static DataSet open(String uri) {
-        return IndexedDataSet.open(uri, IndexSettings.DEFAULT, List.of(), IndexProgress.NONE);
+        return IndexedDataSet.open(
+                uri, SourceOptions.standard(), IndexSettings.DEFAULT, List.of(), IndexProgress.NONE);
     }
 
     /** As {@link #open(String)}, but retries for the time of a {@link ReadRetry} if the data cannot be read now. */
@@ -66,10 +67,12 @@ public interface DataSet extends AutoCloseable {
 
     /** As {@link #open(String, SwavJobSpec)}, with more places at which an index may be kept. */
     static DataSet open(String uri, SwavJobSpec spec, List<IndexHome> homes) {
+        SourceOptions options = options(spec);
         ReadRetry retry = new ReadRetry(spec, new CountDownLatch(1));
         while (true) {
             try {
-                DataSet data = IndexedDataSet.open(uri, IndexSettings.of(spec), homes, new LoggedProgress(uri));
+                DataSet data = IndexedDataSet.open(
+                        uri, options, IndexSettings.of(spec), homes, new LoggedProgress(uri));
                 LoggedProgress.found(data);
                 return data;
             } catch (DataException e) {
@@ -79,6 +82,14 @@ public interface DataSet extends AutoCloseable {
                 LoggerFactory.getLogger(DataSet.class)
                         .warn("cannot open {} now, trying again: {}", uri, e.getMessage());
             }
+        }
+    }
+
+    private static SourceOptions options(SwavJobSpec spec) {
+        try {
+            return SourceOptions.of(spec);
+        } catch (IllegalArgumentException e) {
+            throw DataException.noInput(String.valueOf(e.getMessage()));
         }
     }
 }

@@ -25,10 +25,12 @@ final class IndexedDataSet implements DataSet {
     /**
      * Opens a data set with its index, which is built if there is none.
      *
+     * @param options how a place that is not local is reached
      * @param homes where an index may be kept, beside the data's own place and this machine
      */
-    static IndexedDataSet open(String uri, IndexSettings settings, List<IndexHome> homes, IndexProgress progress) {
-        FileSource source = FileSources.open(uri);
+    static IndexedDataSet open(
+            String uri, SourceOptions options, IndexSettings settings, List<IndexHome> homes, IndexProgress progress) {
+        FileSource source = FileSources.open(uri, options);
         try {
             IndexKeeper keeper = new IndexKeeper(source, settings, homes, IndexKeeper.work(), Timing.STANDARD);
             return new IndexedDataSet(source, keeper, keeper.open(progress).index());

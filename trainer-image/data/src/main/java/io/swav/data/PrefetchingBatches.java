@@ -28,7 +28,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The crops of a data set, prepared ahead of need by {@code data.workers} threads, one image per task. With {@code
+ * The crops of a data set, prepared ahead of need by {@code data.workers} threads, one image per task, whose bytes {@link
+ * SampleReads} has read before. With {@code
  * data.augmentOn: Device} these threads only decode, and the crops are made when they are requested. With a GPU, the
  * next group is copied to it while the current one is computed.
  *
@@ -60,6 +61,7 @@ public final class PrefetchingBatches implements CropBatches {
     private final Optional<CopyStream> copies;
     private final int minAhead;
     private final ExecutorService workers;
+    private final SampleReads reads;
     private final Set<Long> undecodable = ConcurrentHashMap.newKeySet();
     private volatile int maxBadSamples;
 
@@ -103,6 +105,7 @@ public final class PrefetchingBatches implements CropBatches {
         this.workers = Executors.newFixedThreadPool(
                 Math.max(1, spec.data().workers()),
                 task -> DaemonThreads.create("crops-" + number.getAndIncrement(), task));
+        this.reads = new SampleReads(data, spec, closing);
     }
 
     /**
@@ -300,12 +303,16 @@ public final class PrefetchingBatches implements CropBatches {
         CompletableFuture<?>[] tasks = new CompletableFuture<?>[groupSize];
         for (int row = 0; row < groupSize; row++) {
             int at = row;
-            Runnable add = () -> {
-                if (!unwanted.get()) {
-                    add(group, at, epoch, position + at);
-                }
-            };
-            tasks[row] = CompletableFuture.runAsync(add, workers);
+            tasks[row] = reads.read(() -> sampler.sampleAt(epoch, position + at), () -> !unwanted.get())
+                    .thenAcceptAsync(
+                            image -> image.ifPresent(read -> {
+                                try (read) {
+                                    if (!unwanted.get()) {
+                                        add(group, at, epoch, position + at, read.encoded());
+                                    }
+                                }
+                            }),
+                            workers);
         }
         return new Prepared(group, CompletableFuture.allOf(tasks), unwanted);
     }
@@ -316,28 +323,29 @@ public final class PrefetchingBatches implements CropBatches {
     }
 
     /** Adds the sample at {@code position}, or the one that replaces it, as a row of the group. */
-    private void add(Augmenter.Group group, int row, long epoch, long position) {
+    private void add(Augmenter.Group group, int row, long epoch, long position, SampleReads.Encoded encoded) {
         if (closing.getCount() == 0) {
             return;
         }
         long sample = sampler.sampleAt(epoch, position);
-        Optional<ImageCodec.Bgr> image = decode(sample);
+        Optional<ImageCodec.Bgr> image = decode(sample, encoded);
         for (long next = position + 1; image.isEmpty(); next++) {
             if (next - position >= data.size()) {
                 throw DataException.badData("none of the images in data.uri can be decoded; repair the data,"
                         + " or correct data.uri in a new job");
             }
-            image = decode(sampler.sampleAt(epoch, next));
+            long instead = sampler.sampleAt(epoch, next);
+            image = decode(instead, reads.now(instead));
         }
         group.add(row, image.get(), epoch, sample);
     }
 
-    private Optional<ImageCodec.Bgr> decode(long sample) {
+    private Optional<ImageCodec.Bgr> decode(long sample, SampleReads.Encoded encoded) {
         if (undecodable.contains(sample)) {
             return Optional.empty();
         }
         try {
-            return Optional.of(ImageCodec.decode(ReadRetry.read(data, sample, spec, closing), limits));
+            return Optional.of(ImageCodec.decode(encoded.bytes(), limits));
         } catch (BadImageException e) {
             skip(sample, String.valueOf(e.getMessage()));
             return Optional.empty();
@@ -377,6 +385,7 @@ public final class PrefetchingBatches implements CropBatches {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+        reads.close();
         discard(key -> true);
         copies.ifPresent(CopyStream::close);
         data.close();

@@ -1,9 +1,12 @@
 package io.swav.data;
 
+import io.swav.api.Shown;
 import io.swav.api.SwavJobSpec;
 import java.io.IOException;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -14,10 +17,19 @@ import org.slf4j.LoggerFactory;
  */
 final class ReadRetry {
     private static final Logger LOG = LoggerFactory.getLogger(ReadRetry.class);
-    /** The first pause; each later one is twice as long, up to {@link #LONGEST_PAUSE_MILLIS}. */
+    /**
+     * The first pause; each later one is twice as long, up to {@link #LONGEST_PAUSE_MILLIS}. A random half of each is left out,
+     * so that trainers that failed together do not come back together.
+     */
     private static final long FIRST_PAUSE_MILLIS = 100;
 
     private static final long LONGEST_PAUSE_MILLIS = 3000;
+
+    /** The time without a warning after one: an outage fails all reads that are under way. */
+    private static final long QUIET_NANOS = 3_000_000_000L;
+
+    private static final AtomicLong WARNED = new AtomicLong();
+    private static final AtomicLong UNSAID = new AtomicLong();
 
     private final CountDownLatch stop;
     private final long end;
@@ -47,8 +59,23 @@ final class ReadRetry {
                 if (!retry.awaitNextTry()) {
                     throw DataException.cannotRead("cannot read " + data.name(sample), e);
                 }
-                LOG.warn("cannot read {} now, trying again: {}", data.name(sample), e.toString());
+                warn(data.name(sample), e);
             }
+        }
+    }
+
+    /** Logs the first of the many reads that fail together. */
+    private static void warn(String name, IOException e) {
+        long now = System.nanoTime();
+        long last = WARNED.get();
+        if ((last == 0 || now - last > QUIET_NANOS) && WARNED.compareAndSet(last, now)) {
+            LOG.warn(
+                    "cannot read {} now, trying again: {} ({} reads failed since the last such line)",
+                    Shown.of(name),
+                    e.toString(),
+                    UNSAID.getAndSet(0) + 1);
+        } else {
+            UNSAID.incrementAndGet();
         }
     }
 
@@ -58,7 +85,8 @@ final class ReadRetry {
             return false;
         }
         try {
-            boolean stopped = stop.await(pause, TimeUnit.MILLISECONDS);
+            long random = ThreadLocalRandom.current().nextLong(pause / 2 + 1);
+            boolean stopped = stop.await(pause - random, TimeUnit.MILLISECONDS);
             pause = Math.min(2 * pause, LONGEST_PAUSE_MILLIS);
             return !stopped;
         } catch (InterruptedException e) {

@@ -283,12 +283,15 @@ class PrefetchingBatchesTest {
         AtomicInteger tries = new AtomicInteger();
         PrefetchingBatches batches = over(spec(1, 0, "Host", 60), sample -> tries.incrementAndGet() > 0);
         batches.expect(0, 0, GROUPS);
-        await().until(() -> tries.get() >= 4);
+        int reading = GROUPS * 4; // one step's samples
+        await().until(() -> tries.get() >= 3 * reading);
         int before = tries.get();
+        long start = System.nanoTime();
         batches.close();
         assertThat(tries.get() - before)
-                .as("tries during close; without an effect of close, after pauses of 0.8, 1.6, 3 and 3 s")
-                .isLessThanOrEqualTo(2);
+                .as("tries during close: none begins after it")
+                .isLessThanOrEqualTo(reading);
+        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(8));
     }
 
     private static PrefetchingBatches over(SwavJobSpec spec, LongPredicate fails) {

@@ -25,6 +25,7 @@ import io.swav.membership.ReachTracker;
 import io.swav.membership.WorldFormation;
 import io.swav.model.TrainStep;
 import io.swav.numerics.UnsoundMachineException;
+import io.swav.s3.S3Service;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -282,8 +283,7 @@ public final class TrainCommand implements Callable<Integer> {
         CheckpointCatalog.Owner owner = new CheckpointCatalog.Owner(
                 env.jobUid(), ConfigDigest.of(spec), spec.recovery().startOver(), TrainingSettings.of(spec));
         try {
-            Store store =
-                    StoreFactory.open(uri.get(), StoreFactory.service(checkpoint.map(SwavJobSpec.Checkpoint::s3)));
+            Store store = StoreFactory.open(uri.get(), S3Service.of(checkpoint.map(SwavJobSpec.Checkpoint::s3)));
             store.prepare();
             CheckpointCatalog catalog = new CheckpointCatalog(
                     store, owner, keep, new StoreLease(store, training(env), factory.leaseTiming()));

@@ -12,6 +12,7 @@ import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.StoreFactory;
 import io.swav.checkpoint.UploadShare;
 import io.swav.model.TrainStep;
+import io.swav.s3.S3Service;
 import io.swav.torch.TorchRuntime;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -36,7 +37,7 @@ class LocalTrainingStateTest {
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointCatalog store = new CheckpointCatalog(
-                        StoreFactory.open(folder.toString(), StoreFactory.service(Optional.empty())),
+                        StoreFactory.open(folder.toString(), S3Service.AWS),
                         new CheckpointCatalog.Owner("job", "cfg"),
                         2);
                 CheckpointWriter writer = new CheckpointWriter(store, machine, progress)) {
@@ -71,7 +72,7 @@ class LocalTrainingStateTest {
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointCatalog store = new CheckpointCatalog(
-                        StoreFactory.open(folder.toString(), StoreFactory.service(Optional.empty())),
+                        StoreFactory.open(folder.toString(), S3Service.AWS),
                         new CheckpointCatalog.Owner("job", "cfg"),
                         2);
                 CheckpointWriter writer = new CheckpointWriter(store, machine, progress)) {
@@ -95,7 +96,7 @@ class LocalTrainingStateTest {
         try (NDManager root = NDManager.newBaseManager("PyTorch");
                 ToyMachine machine = new ToyMachine(root, 1, 1);
                 CheckpointCatalog store = new CheckpointCatalog(
-                        StoreFactory.open(folder.toString(), StoreFactory.service(Optional.empty())),
+                        StoreFactory.open(folder.toString(), S3Service.AWS),
                         new CheckpointCatalog.Owner("job", "cfg"),
                         1);
                 CheckpointWriter writer = new CheckpointWriter(

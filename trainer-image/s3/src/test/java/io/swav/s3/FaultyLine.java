@@ -1,4 +1,4 @@
-package io.swav.checkpoint;
+package io.swav.s3;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -7,17 +7,20 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
+import java.util.regex.Pattern;
 
 /** A connection to a server that fails on command, connection by connection. */
-final class FaultyLine implements AutoCloseable {
+public final class FaultyLine implements AutoCloseable {
     /** What happens to new connections; existing ones are cut. */
-    enum Mode {
+    public enum Mode {
         Healthy,
         /** Answers like a proxy that has no server at present. */
         Answers404,
@@ -29,6 +32,8 @@ final class FaultyLine implements AutoCloseable {
         Flaky
     }
 
+    private static final Pattern REQUEST = Pattern.compile("(GET|HEAD|PUT|POST|DELETE) ");
+
     private final ServerSocket listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final AtomicInteger faults = new AtomicInteger();
@@ -39,17 +44,20 @@ final class FaultyLine implements AutoCloseable {
     private volatile int era;
     private volatile String unanswered = "";
     private final AtomicInteger answersToLose = new AtomicInteger();
+    private final AtomicInteger requests = new AtomicInteger();
+    private volatile long latencyNanos;
 
-    FaultyLine(int target) throws IOException {
+    /** @param target port of the server */
+    public FaultyLine(int target) throws IOException {
         this.target = target;
         threads.execute(this::accept);
     }
 
-    int port() {
+    public int port() {
         return listener.getLocalPort();
     }
 
-    synchronized void setMode(Mode next) {
+    public synchronized void setMode(Mode next) {
         mode = next;
         era = era + 1;
     }
@@ -58,23 +66,33 @@ final class FaultyLine implements AutoCloseable {
      * Loses the next answers to requests whose first line contains this text: the server executes the request, and the
      * connection is cut.
      */
-    void loseAnswers(String to, int times) {
+    public void loseAnswers(String to, int times) {
         unanswered = to;
         answersToLose.set(times);
     }
 
+    /** Delays every request by so much; requests on other connections do not wait for it. */
+    public void setLatency(Duration latency) {
+        latencyNanos = latency.toNanos();
+    }
+
+    /** Returns the number of requests that were passed on. */
+    public int requests() {
+        return requests.get();
+    }
+
     /** Returns the number of answers that are still to be lost. */
-    int answersToLose() {
+    public int answersToLose() {
         return answersToLose.get();
     }
 
     /** Returns the number of connections that were cut or answered wrongly. */
-    int faults() {
+    public int faults() {
         return faults.get();
     }
 
     /** Returns the number of bytes that were sent to the server. */
-    long sent() {
+    public long sent() {
         return sent.get();
     }
 
@@ -153,6 +171,10 @@ final class FaultyLine implements AutoCloseable {
                 }
             });
             copy(client.getInputStream(), server.getOutputStream(), mine, up, sent, request -> {
+                if (REQUEST.matcher(request).lookingAt()) {
+                    requests.incrementAndGet();
+                    LockSupport.parkNanos(latencyNanos);
+                }
                 if (answersToLose.get() > 0
                         && request.lines().findFirst().orElse("").contains(unanswered)) {
                     answersToLose.decrementAndGet();

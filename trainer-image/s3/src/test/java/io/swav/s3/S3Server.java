@@ -1,4 +1,4 @@
-package io.swav.checkpoint;
+package io.swav.s3;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
@@ -11,13 +11,12 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 
 /** A real S3 server, S3Proxy, in a separate process, over a folder. */
 public final class S3Server implements AutoCloseable {
-    static final String BUCKET = "bucket";
+    public static final String BUCKET = "bucket";
     private static final Path JARS = Path.of("../../tools/s3-server/target/lib");
 
     private final Process process;
@@ -85,19 +84,19 @@ public final class S3Server implements AutoCloseable {
         }
     }
 
-    static void login(String secret) {
+    /** Gives a secret to this process's AWS SDK. */
+    public static void login(String secret) {
         System.setProperty("aws.accessKeyId", "tester");
         System.setProperty("aws.secretAccessKey", secret);
     }
 
-    int port() {
+    public int port() {
         return port;
     }
 
     /** Returns the service as seen at a port, the server's own or a proxy's. */
-    static S3Store.Service at(int port) {
-        return new S3Store.Service(
-                Optional.of(URI.create("http://127.0.0.1:" + port)), Optional.empty(), Optional.empty());
+    public static S3Service at(int port) {
+        return S3Service.at(URI.create("http://127.0.0.1:" + port));
     }
 
     @Override
