@@ -83,6 +83,7 @@ import org.jspecify.annotations.Nullable;
                 + " && has(self.data.labelExtension) == has(oldSelf.data.labelExtension)"
                 + " && (!has(self.data.labelExtension) || self.data.labelExtension == oldSelf.data.labelExtension)"
                 + " && self.data.maxPixels == oldSelf.data.maxPixels && self.data.augmentOn == oldSelf.data.augmentOn"
+                + " && self.data.exifOrientation == oldSelf.data.exifOrientation"
                 + " && has(self.data.s3) == has(oldSelf.data.s3)"
                 + " && (!has(self.data.s3) || self.data.s3 == oldSelf.data.s3)",
         message = SpecValidator.FIXED_DATA,
@@ -414,6 +415,13 @@ public record SwavJobSpec(
             AugmentOn augmentOn,
 
             @JsonPropertyDescription(
+                    "Whether photographs of a camera that was not held upright are turned: Ignore (default),"
+                            + " as torchvision's loaders do, or Apply, as their EXIF orientation says.")
+            @Default("Ignore")
+            @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
+            ExifOrientation exifOrientation,
+
+            @JsonPropertyDescription(
                     "The service of s3:// data; unset: AWS, as the pod's environment specifies. Credentials come from"
                             + " the AWS SDK's own chain, as for checkpoints.")
             @Nullable
@@ -432,6 +440,7 @@ public record SwavJobSpec(
         public Data {
             maxPixels = Objects.requireNonNullElse(maxPixels, MAX_PIXELS);
             augmentOn = Objects.requireNonNullElse(augmentOn, AugmentOn.Host);
+            exifOrientation = Objects.requireNonNullElse(exifOrientation, ExifOrientation.Ignore);
         }
 
         /** Returns the same data with the settings that may change while a job runs. */
@@ -445,6 +454,7 @@ public record SwavJobSpec(
                     imageExtension,
                     labelExtension,
                     augmentOn,
+                    exifOrientation,
                     s3,
                     newCache);
         }
@@ -493,6 +503,12 @@ public record SwavJobSpec(
     public enum AugmentOn {
         Host,
         Device
+    }
+
+    /** What becomes of the orientation that an image's EXIF block states. */
+    public enum ExifOrientation {
+        Ignore,
+        Apply
     }
 
     /** One resolution: {@code count} square crops of {@code size} pixels, area fraction in [minScale, maxScale]. */

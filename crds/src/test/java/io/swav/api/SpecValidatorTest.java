@@ -135,6 +135,8 @@ class SpecValidatorTest {
                 arguments("data: {uri: file:///data, maxPixels: 1000}", List.of(FIXED_DATA)),
                 arguments("data: {uri: file:///data, imageExtension: jpg}", List.of(FIXED_DATA)),
                 arguments("data: {uri: file:///data, labelExtension: json}", List.of(FIXED_DATA)),
+                arguments("data: {uri: file:///data, exifOrientation: Ignore}", List.of()),
+                arguments("data: {uri: file:///data, exifOrientation: Apply}", List.of(FIXED_DATA)),
                 arguments("data: {uri: file:///data, workers: 4, maxBadSamples: 0}", List.of()),
                 arguments("data: {uri: file:///data, cache: {path: /cache, size: 1Ti}}", List.of()),
                 arguments("data: {uri: file:///data, s3: {region: eu-west-1}}", List.of(FIXED_DATA)),
@@ -262,7 +264,7 @@ class SpecValidatorTest {
     @Test
     void aFieldMissingFromAnOlderSpecMeansItsDefault() {
         JsonNode before = spec("");
-        ((ObjectNode) before.get("data")).remove(List.of("augmentOn", "maxPixels"));
+        ((ObjectNode) before.get("data")).remove(List.of("augmentOn", "maxPixels", "exifOrientation"));
         ((ObjectNode) before.at("/training/gradients")).remove("precision");
         ((ObjectNode) before.get("recovery")).remove(List.of("avoidNodeAfterFailures", "avoidNodeSeconds"));
 
@@ -282,6 +284,9 @@ class SpecValidatorTest {
                 arguments("data: {}", "spec.data.uri is missing"),
                 arguments("data: {uri: ''}", "spec.data.uri is empty"),
                 arguments("data: {uri: u, augmentOn: GPU}", "spec.data.augmentOn is \"GPU\", must be one of"),
+                arguments(
+                        "data: {uri: u, exifOrientation: apply}",
+                        "spec.data.exifOrientation is \"apply\", must be one of"),
                 arguments(
                         "recovery: {avoidNodeAfterFailures: -1}",
                         "spec.recovery.avoidNodeAfterFailures is -1, must be at least 0"),

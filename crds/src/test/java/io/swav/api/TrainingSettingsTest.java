@@ -31,7 +31,8 @@ class TrainingSettingsTest {
                         "crops[1].maxScale",
                         "model.architecture",
                         "data.augmentOn",
-                        "data.maxPixels")
+                        "data.maxPixels",
+                        "data.exifOrientation")
                 .noneMatch(path -> path.startsWith("elastic")
                         || path.startsWith("checkpoint")
                         || path.startsWith("recovery")

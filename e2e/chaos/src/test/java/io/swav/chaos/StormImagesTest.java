@@ -3,7 +3,6 @@ package io.swav.chaos;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.swav.data.DataSynthCommand;
 import io.swav.data.DataSet;
 import io.swav.data.DataSynthCommand;
 import io.swav.local.LocalClusterException;

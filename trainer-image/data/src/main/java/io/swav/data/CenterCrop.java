@@ -36,7 +36,10 @@ public final class CenterCrop {
      * @throws DataException if it cannot be read now; the message names it
      */
     public void read(DataSet data, long sample, FloatBuffer to) throws BadImageException {
-        image.load(ImageCodec.decode(ReadRetry.read(data, sample, spec, new CountDownLatch(1)), limits));
+        image.load(ImageCodec.decode(
+                ReadRetry.read(data, sample, spec, new CountDownLatch(1)),
+                limits,
+                spec.data().exifOrientation()));
         int shorter = Math.min(image.width, image.height);
         int cut = shorter <= side ? shorter : (int) Math.rint(shorter * 7 / 8.0);
         CropBox box = new CropBox((image.height - cut) / 2, (image.width - cut) / 2, cut, cut);

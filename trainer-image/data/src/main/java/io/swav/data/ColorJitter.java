@@ -4,12 +4,18 @@ import static io.swav.torch.ImageOps.LUMA_B;
 import static io.swav.torch.ImageOps.LUMA_G;
 import static io.swav.torch.ImageOps.LUMA_R;
 
+import java.util.Arrays;
+
 /**
  * The color operations of torchvision's ColorJitter and RandomGrayscale, in place on one image. Factors have
  * torchvision's meaning: 1 changes nothing for brightness, contrast and saturation; hue is turned by a fraction of the
  * full circle. Gray is ITU-R 601's luma.
  */
 final class ColorJitter {
+    private static final int COLUMNS = 256;
+    /** Floats have all whole numbers up to this one. */
+    private static final int MOST_EXACT = 1 << 24;
+
     private ColorJitter() {}
 
     static void change(FloatImage image, CropPlan.ColorStep change) {
@@ -17,7 +23,7 @@ final class ColorJitter {
             case BRIGHTNESS -> brightness(image, change.factor());
             case CONTRAST -> contrast(image, change.factor());
             case SATURATION -> saturation(image, change.factor());
-            case HUE -> hue(image, change.factor());
+            case HUE -> HueTurn.apply(image, shift(change.factor()));
         }
     }
 
@@ -49,23 +55,34 @@ final class ColorJitter {
         return (float) Math.floor(sum / n + 0.5);
     }
 
-    /** Sums with four accumulators, so that additions need not wait for each other. */
+    /**
+     * Sums a plane in 256 columns, so that the loop vectorizes. The levels are whole numbers, and so are all sums: without
+     * rounding as long as a column's is below 2^24.
+     */
     private static double sum(float[] plane, int n) {
-        double a = 0;
-        double b = 0;
-        double c = 0;
-        double d = 0;
+        float[] columns = new float[COLUMNS];
+        double sum = 0;
         int i = 0;
-        for (; i + 3 < n; i += 4) {
-            a += plane[i];
-            b += plane[i + 1];
-            c += plane[i + 2];
-            d += plane[i + 3];
+        while (i + COLUMNS <= n) {
+            int to = (int) Math.min(n - COLUMNS, i + (long) COLUMNS * (MOST_EXACT / 255 - 1));
+            for (; i <= to; i += COLUMNS) {
+                add(plane, i, columns);
+            }
+            for (float column : columns) {
+                sum += column;
+            }
+            Arrays.fill(columns, 0);
         }
         for (; i < n; i++) {
-            a += plane[i];
+            sum += plane[i];
         }
-        return (a + b) + (c + d);
+        return sum;
+    }
+
+    private static void add(float[] plane, int from, float[] columns) {
+        for (int x = 0; x < COLUMNS; x++) {
+            columns[x] += plane[from + x];
+        }
     }
 
     private static void saturation(FloatImage image, float factor) {
@@ -98,42 +115,5 @@ final class ColorJitter {
     /** The amount by which a turn by this fraction of the circle changes an 8-bit hue. */
     static int shift(float turn) {
         return (int) (turn * 255);
-    }
-
-    /**
-     * Turns the hue in HSV by {@code turn} in [-0.5, 0.5]. Hue and saturation are rounded to 8 bits in between, as in
-     * Pillow's HSV images.
-     */
-    private static void hue(FloatImage image, float turn) {
-        float[] r = image.planes[0];
-        float[] g = image.planes[1];
-        float[] b = image.planes[2];
-        int shift = shift(turn);
-        int n = image.pixels();
-        for (int i = 0; i < n; i++) {
-            float red = r[i];
-            float green = g[i];
-            float blue = b[i];
-            float max = Math.max(red, Math.max(green, blue));
-            float chroma = max - Math.min(red, Math.min(green, blue));
-            if (chroma > 0) {
-                float sixths = max == red
-                        ? (green - blue) / chroma
-                        : max == green ? 2 + (blue - red) / chroma : 4 + (red - green) / chroma;
-                int hue = (int) ((sixths < 0 ? sixths + 6 : sixths) * (255 / 6f));
-                float turned = ((hue + shift) & 0xff) * (6 / 255f);
-                int saturation = (int) (255 * chroma / max);
-                float coarse = saturation * max / 255;
-                r[i] = FloatImage.round(max - coarse * dip(turned + 5));
-                g[i] = FloatImage.round(max - coarse * dip(turned + 3));
-                b[i] = FloatImage.round(max - coarse * dip(turned + 1));
-            }
-        }
-    }
-
-    /** max(0, min(k mod 6, 4 − k mod 6, 1)) for k in [0, 12): how far below the value a channel is, in chromas. */
-    private static float dip(float k) {
-        float at = k >= 6 ? k - 6 : k;
-        return Math.max(0f, Math.min(1f, Math.min(at, 4 - at)));
     }
 }

@@ -32,7 +32,7 @@ public record CropPlan(CropBox box, boolean flip, List<ColorStep> changes, boole
     public record ColorStep(Color color, float factor) {}
 
     /** Plans all crops of one image, in the order of {@code crops}. */
-    static List<CropPlan> all(
+    public static List<CropPlan> all(
             List<SwavJobSpec.CropSpec> crops,
             SwavJobSpec.Augmentation augmentation,
             int width,

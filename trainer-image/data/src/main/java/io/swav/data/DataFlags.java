@@ -33,7 +33,8 @@ final class DataFlags {
     @Option(
             names = "--endpoint",
             paramLabel = "URL",
-            description = "S3 service of s3:// data, such as http://minio:9000. Default: AWS, or what AWS_ENDPOINT_URL says.")
+            description =
+                    "S3 service of s3:// data, such as http://minio:9000. Default: AWS, or what AWS_ENDPOINT_URL says.")
     private @Nullable URI endpoint;
 
     String uri() {

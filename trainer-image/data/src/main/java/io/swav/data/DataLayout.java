@@ -194,7 +194,7 @@ record DataLayout(Layout layout, List<SourceFile> files, List<String> classes, L
         long train = 0;
         long test = 0;
         for (SourceFile shard : shards) {
-            List<String> words = List.of(last(shard.name()).split("[^A-Za-z0-9]+"));
+            List<String> words = List.of(last(shard.name()).split("[^A-Za-z0-9]+", -1));
             boolean isTrain = words.stream().anyMatch(word -> matches(TRAIN, word));
             boolean isTest = words.stream().anyMatch(word -> matches(TEST, word));
             train += isTrain && !isTest ? 1 : 0;
@@ -269,7 +269,7 @@ record DataLayout(Layout layout, List<SourceFile> files, List<String> classes, L
 
     private static boolean isMaskCandidate(String name) {
         return MASK_SUFFIX.matcher(stem(name).toLowerCase(Locale.ROOT)).matches()
-                || Arrays.stream(name.toLowerCase(Locale.ROOT).split("/")).anyMatch(MASK_FOLDERS::contains);
+                || Arrays.stream(name.toLowerCase(Locale.ROOT).split("/", -1)).anyMatch(MASK_FOLDERS::contains);
     }
 
     private static boolean isMask(String name, Set<String> stems, Set<String> imageParents) {

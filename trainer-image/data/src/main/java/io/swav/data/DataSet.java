@@ -56,8 +56,7 @@ public interface DataSet extends AutoCloseable {
      *     than one way; the message names it
      */
     static DataSet open(String uri) {
-        return IndexedDataSet.open(
-                uri, SourceOptions.standard(), IndexSettings.DEFAULT, List.of(), IndexProgress.NONE);
+        return IndexedDataSet.open(uri, SourceOptions.standard(), IndexSettings.DEFAULT, List.of(), IndexProgress.NONE);
     }
 
     /** As {@link #open(String)}, but retries for the time of a {@link ReadRetry} if the data cannot be read now. */
@@ -71,8 +70,8 @@ public interface DataSet extends AutoCloseable {
         ReadRetry retry = new ReadRetry(spec, new CountDownLatch(1));
         while (true) {
             try {
-                DataSet data = IndexedDataSet.open(
-                        uri, options, IndexSettings.of(spec), homes, new LoggedProgress(uri));
+                DataSet data =
+                        IndexedDataSet.open(uri, options, IndexSettings.of(spec), homes, new LoggedProgress(uri));
                 LoggedProgress.found(data);
                 return data;
             } catch (DataException e) {

@@ -86,7 +86,7 @@ final class FileNames {
             return folder.resolve(name);
         }
         Path path = folder;
-        for (String part : name.split("/")) {
+        for (String part : name.split("/", -1)) {
             Path utf8 = child(path, part.getBytes(StandardCharsets.UTF_8));
             boolean latin1 =
                     !isAscii(part) && StandardCharsets.ISO_8859_1.newEncoder().canEncode(part) && Files.notExists(utf8);

@@ -47,7 +47,8 @@ public final class FloatImage {
         }
     }
 
-    void load(ImageCodec.Bgr image) {
+    /** Loads a decoded image. */
+    public void load(ImageCodec.Bgr image) {
         load(image.bytes().array(), image.width(), image.height(), 2);
     }
 

@@ -46,7 +46,7 @@ final class FolderListing {
     void list(Visitor visitor) throws IOException {
         List<Selection> selections = new ArrayList<>();
         for (String pattern : patterns) {
-            selections.add(new Selection(List.of(pattern.split("/"))));
+            selections.add(new Selection(List.of(pattern.split("/", -1))));
         }
         Found one = new Found(visitor);
         List<String> exact = new ArrayList<>();

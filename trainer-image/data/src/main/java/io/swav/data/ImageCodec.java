@@ -1,13 +1,12 @@
 package io.swav.data;
 
+import io.swav.api.SwavJobSpec;
 import io.swav.torch.NativeLibraries;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
 import nu.pattern.OpenCV;
 import org.opencv.core.Core;
 import org.opencv.core.CvException;
@@ -18,8 +17,6 @@ import org.opencv.imgcodecs.Imgcodecs;
 
 /** Converts encoded images to and from {@link FloatImage}s. This is the only class that uses OpenCV. */
 public final class ImageCodec {
-    private static final Set<String> EXTENSIONS = Set.of("jpg", "jpeg", "png", "bmp", "webp", "ppm", "tif", "tiff");
-
     static {
         System.load(NativeLibraries.find(Core.NATIVE_LIBRARY_NAME)
                 .orElseGet(ImageCodec::unpacked)
@@ -36,8 +33,7 @@ public final class ImageCodec {
     }
 
     static boolean isImage(String fileName) {
-        int dot = fileName.lastIndexOf('.');
-        return dot >= 0 && EXTENSIONS.contains(fileName.substring(dot + 1).toLowerCase(Locale.ROOT));
+        return ImageFormat.hasImageName(fileName);
     }
 
     /** A decoded image: rows of pixels in the order blue, green, red. */
@@ -63,22 +59,36 @@ public final class ImageCodec {
         }
     }
 
+    /** As {@link #decode(byte[], ImageLimits, SwavJobSpec.ExifOrientation)}; EXIF orientation is ignored. */
+    public static Bgr decode(byte[] encoded, ImageLimits limits) throws BadImageException {
+        return decode(encoded, limits, SwavJobSpec.ExifOrientation.Ignore);
+    }
+
     /**
-     * Decodes an image. EXIF orientation is ignored, as in torchvision's loader.
+     * Decodes an image. Its content decides its format, and the result is what Pillow's {@code convert("RGB")} shows: alpha
+     * is dropped, 16-bit levels lose their low byte, and of CMYK values those of Adobe's programs are inverted.
      *
      * @throws BadImageException if these bytes are not a complete image, or the image exceeds the limits; no memory is
      *     taken for its pixels then
      */
-    public static Bgr decode(byte[] encoded, ImageLimits limits) throws BadImageException {
-        ImageHeader.Size size = ImageHeader.read(encoded)
-                .orElseThrow(
-                        () -> new BadImageException("it does not begin as a JPEG, PNG, BMP, WebP, PPM or TIFF does"));
+    public static Bgr decode(byte[] encoded, ImageLimits limits, SwavJobSpec.ExifOrientation orientation)
+            throws BadImageException {
+        ImageFormat format = ImageFormat.of(encoded)
+                .orElseThrow(() -> new BadImageException("it does not begin like any of " + ImageFormat.list()));
+        ImageHeader.Size size = ImageHeader.read(format, encoded)
+                .orElseThrow(() -> new BadImageException("its header is not that of a " + format + " with pixels"));
         limits.require(size);
-        if (isTruncatedJpeg(encoded)) {
-            throw new BadImageException("it is a JPEG without an end: it is truncated");
-        }
+        CompleteImage.require(format, encoded);
         try {
-            return pixels(encoded, limits);
+            Bgr image = switch (format) {
+                case GIF -> GifFrame.first(encoded).decode();
+                case TIFF ->
+                    pixels(TiffDirectory.first(ByteBuffer.wrap(encoded)).withColorsAsTheyAre(encoded), limits);
+                default -> pixels(encoded, limits);
+            };
+            return orientation == SwavJobSpec.ExifOrientation.Apply
+                    ? ExifOrientation.upright(image, ExifOrientation.of(format, encoded))
+                    : image;
         } catch (CvException | OutOfMemoryError e) {
             throw new BadImageException(size + " cannot be decoded: " + e.getMessage());
         }
@@ -100,19 +110,6 @@ public final class ImageCodec {
             bytes.release();
             image.release();
         }
-    }
-
-    /** Whether this is a JPEG without an end marker. libjpeg would fill the missing part with gray and only warn. */
-    private static boolean isTruncatedJpeg(byte[] encoded) {
-        if (encoded.length < 4 || encoded[0] != (byte) 0xff || encoded[1] != (byte) 0xd8) {
-            return false;
-        }
-        for (int i = encoded.length - 2; i > 1; i--) {
-            if (encoded[i] == (byte) 0xff && encoded[i + 1] == (byte) 0xd9) {
-                return false;
-            }
-        }
-        return true;
     }
 
     /**

@@ -6,17 +6,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Reads the size of an image from its header: JPEG, PNG, BMP, WebP, PPM and TIFF, recognized by their first bytes as
- * OpenCV does it. OpenCV would read the header too, but gives it away only with all pixels.
- */
+/** Reads the size of an image from its header. OpenCV would read the header too, but gives it away only with all pixels. */
 final class ImageHeader {
-    private static final int TIFF_WIDTH = 256;
-    private static final int TIFF_HEIGHT = 257;
-    private static final int TIFF_TILE_WIDTH = 322;
-    private static final int TIFF_TILE_HEIGHT = 323;
-    private static final int TIFF_SHORT = 3;
-    private static final int TIFF_ENTRY = 12;
+    /** Four are cyan, magenta, yellow and black, or color and alpha. */
+    private static final int MAX_CHANNELS = 4;
 
     private ImageHeader() {}
 
@@ -39,24 +32,27 @@ final class ImageHeader {
         }
     }
 
-    /** Returns the size that the header states; empty if this is not the header of one of these formats. */
-    static Optional<Size> read(byte[] encoded) {
+    /** Returns the size that the header states; empty if it states none, or is cut off. */
+    static Optional<Size> read(ImageFormat format, byte[] encoded) {
         try {
-            return Optional.ofNullable(size(ByteBuffer.wrap(encoded))).filter(Size::valid);
+            return Optional.ofNullable(size(format, encoded)).filter(Size::valid);
         } catch (IndexOutOfBoundsException e) {
-            return Optional.empty(); // the header is cut off
+            return Optional.empty();
         }
     }
 
-    private static @Nullable Size size(ByteBuffer bytes) {
-        return switch (bytes.getShort(0) & 0xffff) {
-            case 0xffd8 -> jpeg(bytes);
-            case 0x8950 -> new Size(unsigned(bytes, 16), unsigned(bytes, 20)); // IHDR is the first chunk
-            case 0x424d -> bmp(bytes.order(ByteOrder.LITTLE_ENDIAN));
-            case 0x5249 -> webp(bytes.order(ByteOrder.LITTLE_ENDIAN));
-            case 0x4949 -> tiff(bytes.order(ByteOrder.LITTLE_ENDIAN));
-            case 0x4d4d -> tiff(bytes);
-            default -> bytes.get(0) == 'P' && bytes.get(1) >= '1' && bytes.get(1) <= '6' ? ppm(bytes) : null;
+    private static @Nullable Size size(ImageFormat format, byte[] encoded) {
+        ByteBuffer bytes = ByteBuffer.wrap(encoded);
+        ByteBuffer little = bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN);
+        return switch (format) {
+            case JPEG -> jpeg(new JpegSegments(encoded));
+            case PNG -> new Size(unsigned(bytes, 16), unsigned(bytes, 20)); // IHDR is the first chunk
+            case BMP -> bmp(little);
+            case WEBP -> webp(little);
+            case GIF -> gif(GifFrame.first(encoded));
+            case TIFF -> tiff(TiffDirectory.first(bytes));
+            case JPEG_2000 -> jpeg2000(new Jpeg2000(bytes));
+            case PPM -> ppm(PpmHeader.read(bytes));
         };
     }
 
@@ -68,29 +64,21 @@ final class ImageHeader {
         return bytes.getShort(at) & 0xffff;
     }
 
-    /** Walks the segments to the frame header, SOF0 to SOF15 without the three other markers in that range. */
-    private static @Nullable Size jpeg(ByteBuffer bytes) {
-        int at = 2;
-        while (true) {
-            int marker = bytes.get(at + 1) & 0xff;
-            if (bytes.get(at) != (byte) 0xff) {
-                at++; // libjpeg skips what is not a marker
-            } else if (marker == 0xff) {
-                at++; // padding
-            } else if (marker == 0x01 || (marker >= 0xd0 && marker <= 0xd8)) {
-                at += 2; // no length follows
-            } else if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc) {
-                return new Size(unsignedShort(bytes, at + 7), unsignedShort(bytes, at + 5));
-            } else if (marker == 0xd9 || marker == 0xda || marker == 0) {
-                return null; // the end, or pixels without a frame
-            } else {
-                at += 2 + Math.max(2, unsignedShort(bytes, at + 2));
+    /** Walks the segments to the frame header. */
+    private static @Nullable Size jpeg(JpegSegments segments) {
+        for (int at = segments.first(); ; at = segments.next(at)) {
+            int marker = segments.marker(at);
+            if (segments.isFrame(at)) {
+                int content = segments.content(at);
+                return new Size(segments.unsignedShort(content + 3), segments.unsignedShort(content + 1));
+            } else if (marker == JpegSegments.END || marker == JpegSegments.SCAN) {
+                return null; // pixels without a frame
             }
         }
     }
 
     /** The older header has 16-bit sizes; a negative height means that the first row is the top one. */
-    private static Size bmp(ByteBuffer bytes) {
+    static Size bmp(ByteBuffer bytes) {
         return bytes.getInt(14) == 12
                 ? new Size(unsignedShort(bytes, 18), unsignedShort(bytes, 20))
                 : new Size(bytes.getInt(18), Math.abs((long) bytes.getInt(22)));
@@ -114,57 +102,24 @@ final class ImageHeader {
         return new String(text, StandardCharsets.US_ASCII);
     }
 
-    /** Reads the first directory. A tile may be larger than the image, and is decoded whole. */
-    private static @Nullable Size tiff(ByteBuffer bytes) {
-        if (unsignedShort(bytes, 2) != 42) {
-            return null; // BigTIFF holds images of more than 4 GB
-        }
-        long directory = unsigned(bytes, 4);
-        if (directory > bytes.limit() - 2) {
-            return null;
-        }
-        int entries = unsignedShort(bytes, (int) directory);
-        Size image = new Size(0, 0);
-        Size tile = new Size(0, 0);
-        for (int i = 0; i < entries; i++) {
-            int at = (int) directory + 2 + TIFF_ENTRY * i;
-            long value =
-                    unsignedShort(bytes, at + 2) == TIFF_SHORT ? unsignedShort(bytes, at + 8) : unsigned(bytes, at + 8);
-            switch (unsignedShort(bytes, at)) {
-                case TIFF_WIDTH -> image = new Size(value, image.height());
-                case TIFF_HEIGHT -> image = new Size(image.width(), value);
-                case TIFF_TILE_WIDTH -> tile = new Size(value, tile.height());
-                case TIFF_TILE_HEIGHT -> tile = new Size(tile.width(), value);
-                default -> {}
-            }
-        }
+    private static Size gif(GifFrame frame) {
+        return new Size(frame.width(), frame.height());
+    }
+
+    /** A tile may be larger than the image, and is decoded whole. From orientation 5 on, rows are shown as columns. */
+    private static Size tiff(TiffDirectory directory) {
+        long width = directory.value(TiffDirectory.WIDTH);
+        long height = directory.value(TiffDirectory.HEIGHT);
+        Size image = directory.value(TiffDirectory.ORIENTATION) < 5 ? new Size(width, height) : new Size(height, width);
+        Size tile = new Size(directory.value(TiffDirectory.TILE_WIDTH), directory.value(TiffDirectory.TILE_HEIGHT));
         return image.valid() && tile.pixels() > image.pixels() ? tile : image;
     }
 
-    /** Reads two numbers in digits after {@code P1} to {@code P6}, with white space and comments between them. */
-    private static Size ppm(ByteBuffer bytes) {
-        long[] numbers = new long[2];
-        int at = 2;
-        for (int i = 0; i < numbers.length; i++) {
-            while (!isDigit(bytes.get(at))) {
-                at = bytes.get(at) == '#' ? endOfLine(bytes, at) : at + 1;
-            }
-            for (; isDigit(bytes.get(at)) && numbers[i] < 1L << 32; at++) {
-                numbers[i] = 10 * numbers[i] + bytes.get(at) - '0';
-            }
-        }
-        return new Size(numbers[0], numbers[1]);
+    private static @Nullable Size jpeg2000(Jpeg2000 image) {
+        return image.channels() <= MAX_CHANNELS ? new Size(image.width(), image.height()) : null;
     }
 
-    private static int endOfLine(ByteBuffer bytes, int from) {
-        int at = from;
-        while (bytes.get(at) != '\n') {
-            at++;
-        }
-        return at;
-    }
-
-    private static boolean isDigit(byte character) {
-        return character >= '0' && character <= '9';
+    private static Size ppm(PpmHeader header) {
+        return new Size(header.width(), header.height());
     }
 }

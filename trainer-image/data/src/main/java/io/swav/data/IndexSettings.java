@@ -19,7 +19,7 @@ record IndexSettings(List<String> imageExtension, Optional<String> labelExtensio
     /** @param images as in data.imageExtension, separated by semicolons as in WebDataset's tuples */
     static IndexSettings of(String images, String label) {
         List<String> extensions =
-                images.isBlank() ? List.of() : List.of(images.strip().split("\\s*;\\s*"));
+                images.isBlank() ? List.of() : List.of(images.strip().split("\\s*;\\s*", -1));
         return new IndexSettings(extensions, label.isBlank() ? Optional.empty() : Optional.of(label.strip()));
     }
 

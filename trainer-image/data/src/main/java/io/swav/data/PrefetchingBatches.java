@@ -345,7 +345,8 @@ public final class PrefetchingBatches implements CropBatches {
             return Optional.empty();
         }
         try {
-            return Optional.of(ImageCodec.decode(encoded.bytes(), limits));
+            return Optional.of(
+                    ImageCodec.decode(encoded.bytes(), limits, spec.data().exifOrientation()));
         } catch (BadImageException e) {
             skip(sample, String.valueOf(e.getMessage()));
             return Optional.empty();

@@ -1,5 +1,6 @@
 package io.swav.data;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -95,7 +96,7 @@ class S3SourceTest {
         Listed all = Listed.of(open(""));
         assertThat(all.files.keySet()).containsExactly("s-0.tar", "s-1.tar", "t/a b+ü.jpg", "t/s-2.tar");
         assertThat(all.ignored.keySet()).containsExactly("t/._a.jpg");
-        assertThat(all.files.get("t/a b+ü.jpg").bytes()).isEqualTo(13);
+        assertThat(requireNonNull(all.files.get("t/a b+ü.jpg")).bytes()).isEqualTo(13);
         assertThat(Listed.of(open("t")).files.keySet()).containsExactly("a b+ü.jpg", "s-2.tar");
         assertThat(Listed.of(open("*.tar")).files.keySet()).containsExactly("s-0.tar", "s-1.tar");
         assertThat(Listed.of(open("s-?.tar")).files).hasSize(2);
@@ -103,7 +104,9 @@ class S3SourceTest {
                 .containsExactly("s-0.tar", "s-1.tar", "t/s-2.tar");
         assertThat(Listed.of(open("t/s-2.tar")).one())
                 .isEqualTo(new FileSource.SourceFile(
-                        "s-2.tar", 12, all.files.get("t/s-2.tar").version()));
+                        "s-2.tar",
+                        12,
+                        requireNonNull(all.files.get("t/s-2.tar")).version()));
         assertThat(Listed.of(open("nothing/")).files).isEmpty();
         assertThatThrownBy(() -> Listed.of(open("s-{0..2}.tar")))
                 .isInstanceOfSatisfying(
@@ -216,13 +219,13 @@ class S3SourceTest {
         FileSource first = open("s.tar", cache);
         FileSource.SourceFile file = Listed.of(first).one();
         for (int i = 0; i < 10; i++) {
-            first.read(file, i * 1000, 1000);
+            first.read(file, i * 1000L, 1000);
         }
         first.uncached().read(file, 50_000, 1000);
         int before = line.requests();
         FileSource second = open("s.tar", cache);
         for (int i = 0; i < 10; i++) {
-            assertThat(second.read(file, i * 1000, 1000))
+            assertThat(second.read(file, i * 1000L, 1000))
                     .isEqualTo(Arrays.copyOfRange(shard, i * 1000, i * 1000 + 1000));
         }
         assertThat(line.requests()).isEqualTo(before);

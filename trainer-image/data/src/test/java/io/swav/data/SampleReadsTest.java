@@ -146,7 +146,7 @@ class SampleReadsTest {
     void aSampleThatIsNotWantedAnyMoreIsNotRead() throws Exception {
         AtomicBoolean wanted = new AtomicBoolean(true);
         for (int i = 0; i < SampleReads.IN_FLIGHT; i++) {
-            begin(i);
+            var unused = begin(i);
         }
         CompletableFuture<Optional<SampleReads.Read>> later = reads.read(() -> 99, wanted::get);
         wanted.set(false);
@@ -169,7 +169,7 @@ class SampleReadsTest {
     void closingDoesNotWaitForRoom() throws Exception {
         answers.release(1000);
         for (int i = 0; i < 20; i++) {
-            begin(1000 + i);
+            var unused = begin(1000 + i);
         }
         await().atMost(Duration.ofSeconds(30)).until(() -> ended.get() == 4);
         closing.countDown();

@@ -47,7 +47,12 @@ class ShardSamplesTest {
     }
 
     private DataSet open(String images, String labels) {
-        return IndexedDataSet.open(folder.toString(), SourceOptions.standard(), IndexSettings.of(images, labels), List.of(), IndexProgress.NONE);
+        return IndexedDataSet.open(
+                folder.toString(),
+                SourceOptions.standard(),
+                IndexSettings.of(images, labels),
+                List.of(),
+                IndexProgress.NONE);
     }
 
     /** The samples with their labels and contents. */

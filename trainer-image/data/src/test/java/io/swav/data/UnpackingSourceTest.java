@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.github.luben.zstd.ZstdOutputStream;
 import io.swav.api.ExitCodes;
 import java.io.ByteArrayOutputStream;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -205,16 +206,17 @@ class UnpackingSourceTest {
                 new ForwardingSource(FolderSource.open(folder.toString())) {
                     @Override
                     public InputStream open(SourceFile each, long offset) throws IOException {
-                        InputStream whole = super.open(each, offset);
-                        return new InputStream() {
+                        return new FilterInputStream(super.open(each, offset)) {
                             private int left = 1000;
 
                             @Override
-                            public int read() throws IOException {
-                                if (left-- <= 0) {
+                            public int read(byte[] into, int at, int length) throws IOException {
+                                if (left <= 0) {
                                     throw new IOException("Stale file handle");
                                 }
-                                return whole.read();
+                                int read = in.read(into, at, Math.min(left, length));
+                                left -= read;
+                                return read;
                             }
                         };
                     }

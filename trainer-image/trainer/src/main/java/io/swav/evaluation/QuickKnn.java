@@ -93,7 +93,7 @@ public final class QuickKnn {
 
             @Override
             public void bad(int sample, BadImageException why) {
-                StoredFeatures.refuse(data, sample, why);
+                throw StoredFeatures.refusal(data, sample, why);
             }
         };
         try {

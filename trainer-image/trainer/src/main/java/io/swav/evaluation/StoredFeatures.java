@@ -128,14 +128,16 @@ final class StoredFeatures implements AutoCloseable {
                     extractor,
                     data,
                     metadata,
-                    (sample, why) -> refuse(data, sample, why),
+                    (sample, why) -> {
+                        throw refusal(data, sample, why);
+                    },
                     progress);
         }
     }
 
-    /** Ends an evaluation: its figure would be of other images than the data set's. */
-    static void refuse(DataSet data, int sample, BadImageException why) {
-        throw DataException.badData(Shown.of(data.name(sample)) + ": " + why.getMessage() + "; repair or remove it");
+    /** Returns what ends an evaluation: without the image, its figure would be of other images than the data set's. */
+    static DataException refusal(DataSet data, int sample, BadImageException why) {
+        return DataException.badData(Shown.of(data.name(sample)) + ": " + why.getMessage() + "; repair or remove it");
     }
 
     /** What decides the features: the backbone's values, the images, and the size of their views. */

@@ -26,14 +26,15 @@ final class ConfigDigest {
 
     /** What two configurations must have in common to resume from each other's checkpoints, in words. */
     static final String COVERS =
-            "model, data.uri, data.augmentOn, data.maxPixels, crops, assignment, and training without "
+            "model, data.uri, data.augmentOn, data.maxPixels, data.exifOrientation, crops, assignment, and training"
+                    + " without "
                     + String.join(", ", LEFT_OUT);
 
     private ConfigDigest() {}
 
     /**
-     * Returns the first 16 hex digits of SHA-256 over model, data with where it is augmented and which images are too
-     * large, crops, assignment and training.
+     * Returns the first 16 hex digits of SHA-256 over model, data with where it is augmented, which images are too large
+     * and whether they are turned, crops, assignment and training.
      */
     static String of(SwavJobSpec spec) {
         ObjectNode all = JSON.createObjectNode();
@@ -44,6 +45,9 @@ final class ConfigDigest {
         }
         if (spec.data().maxPixels() != SwavJobSpec.Data.MAX_PIXELS) { // older checkpoints are from jobs without it
             all.put("maxPixels", spec.data().maxPixels());
+        }
+        if (spec.data().exifOrientation() == SwavJobSpec.ExifOrientation.Apply) { // older checkpoints are without it
+            all.put("exifOrientation", "Apply");
         }
         all.set("crops", JSON.valueToTree(spec.crops()));
         all.set("assignment", JSON.valueToTree(spec.assignment()));

@@ -222,7 +222,8 @@ class TrainCommandTest {
         assertThat(said)
                 .contains("another configuration")
                 .contains(
-                        "model, data.uri, data.augmentOn, data.maxPixels, crops, assignment, and training without maxSteps, ");
+                        "model, data.uri, data.augmentOn, data.maxPixels, data.exifOrientation, crops, assignment, and training"
+                                + " without maxSteps, ");
         assertThat(out.resolve("step-4/MANIFEST.json")).exists();
     }
 
