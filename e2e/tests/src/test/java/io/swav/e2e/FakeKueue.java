@@ -6,8 +6,6 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinition;
-import io.fabric8.kubernetes.api.model.apiextensions.v1.CustomResourceDefinitionVersion;
-import io.fabric8.kubernetes.api.model.apiextensions.v1.JSONSchemaProps;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.NonDeletingOperation;
@@ -123,27 +121,17 @@ final class FakeKueue implements AutoCloseable {
     /** Lets the API server refuse Workloads of fewer pods, until the definitions are installed again. */
     static void requirePods(KubernetesClient client, int least) {
         for (CustomResourceDefinition definition : definitions(client)) {
-            if (definition.getSpec().getNames().getKind().equals("Workload")) {
-                definition.getSpec().getVersions().forEach(version -> {
-                    podSetCount(version).setMinimum((double) least);
-                    podSetCount(version).setDefault(null);
-                });
-                client.resource(definition).createOr(NonDeletingOperation::update);
-            }
+            JsonNode json = JSON.valueToTree(definition);
+            json.at("/spec/versions").forEach(version -> {
+                JsonNode count =
+                        version.at("/schema/openAPIV3Schema/properties/spec/properties/podSets/items/properties/count");
+                if (count instanceof ObjectNode schema) {
+                    schema.put("minimum", least).remove("default");
+                }
+            });
+            client.resource(JSON.convertValue(json, CustomResourceDefinition.class))
+                    .createOr(NonDeletingOperation::update);
         }
-    }
-
-    private static JSONSchemaProps podSetCount(CustomResourceDefinitionVersion version) {
-        return version.getSchema()
-                .getOpenAPIV3Schema()
-                .getProperties()
-                .get("spec")
-                .getProperties()
-                .get("podSets")
-                .getItems()
-                .getSchema()
-                .getProperties()
-                .get("count");
     }
 
     static void uninstall(KubernetesClient client) {

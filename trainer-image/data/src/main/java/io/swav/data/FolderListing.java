@@ -48,7 +48,7 @@ final class FolderListing {
         for (String pattern : patterns) {
             selections.add(new Selection(List.of(pattern.split("/", -1))));
         }
-        Found one = new Found(visitor);
+        SerialVisitor one = new SerialVisitor(visitor);
         List<String> exact = new ArrayList<>();
         List<Selection> globs = new ArrayList<>();
         selections.forEach(selection -> {
@@ -108,11 +108,11 @@ final class FolderListing {
     }
 
     /** Calls another visitor from one thread at a time. */
-    private static final class Found implements Visitor {
+    private static final class SerialVisitor implements Visitor {
         private final Visitor visitor;
         private boolean any;
 
-        Found(Visitor visitor) {
+        SerialVisitor(Visitor visitor) {
             this.visitor = visitor;
         }
 

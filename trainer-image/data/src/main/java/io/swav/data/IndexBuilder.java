@@ -14,6 +14,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -206,8 +207,8 @@ final class IndexBuilder {
         return numbers;
     }
 
-    private TreeSet<String> sortedNames() {
-        TreeSet<String> names = new TreeSet<>(FileNames.BY_BYTES);
+    private SortedSet<String> sortedNames() {
+        SortedSet<String> names = new TreeSet<>(FileNames.BY_BYTES);
         names.addAll(named.keySet());
         return names;
     }

@@ -96,7 +96,7 @@ final class RangeCache implements AutoCloseable {
         }
     }
 
-    private record Entry(Path file, long bytes, FileTime used) {}
+    private record CachedRange(Path file, long bytes, FileTime used) {}
 
     /**
      * Opens a cache; the folder is created with the first entry.
@@ -224,8 +224,8 @@ final class RangeCache implements AutoCloseable {
                     || share.added + need > Math.max(limit / COUNT_AGAIN, need);
             if (again) {
                 Files.createDirectories(share.folder);
-                List<Entry> entries = entries(share.folder);
-                share.bytes = entries.stream().mapToLong(Entry::bytes).sum();
+                List<CachedRange> entries = entries(share.folder);
+                share.bytes = entries.stream().mapToLong(CachedRange::bytes).sum();
                 if (share.bytes + need > limit) {
                     share.bytes -= evict(entries, share.bytes + need - (limit - limit / COUNT_AGAIN));
                 }
@@ -242,8 +242,8 @@ final class RangeCache implements AutoCloseable {
         }
     }
 
-    private static List<Entry> entries(Path folder) throws IOException {
-        List<Entry> entries = new ArrayList<>();
+    private static List<CachedRange> entries(Path folder) throws IOException {
+        List<CachedRange> entries = new ArrayList<>();
         long abandoned = System.currentTimeMillis() - ABANDONED.toMillis();
         try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
             for (Path file : files) {
@@ -253,7 +253,7 @@ final class RangeCache implements AutoCloseable {
                     if (unfinished && attributes.lastModifiedTime().toMillis() < abandoned) {
                         remove(file);
                     } else {
-                        entries.add(new Entry(file, onDisk(attributes.size()), attributes.lastModifiedTime()));
+                        entries.add(new CachedRange(file, onDisk(attributes.size()), attributes.lastModifiedTime()));
                     }
                 } catch (NoSuchFileException e) {
                     // another process made room
@@ -264,11 +264,11 @@ final class RangeCache implements AutoCloseable {
     }
 
     /** Removes so many bytes of what may go, or all of it, what was used least recently first; returns how many. */
-    private long evict(List<Entry> entries, long bytes) {
+    private long evict(List<CachedRange> entries, long bytes) {
         long freed = 0;
-        for (Entry entry : entries.stream()
+        for (CachedRange entry : entries.stream()
                 .filter(this::mayGo)
-                .sorted(Comparator.comparing(Entry::used))
+                .sorted(Comparator.comparing(CachedRange::used))
                 .toList()) {
             if (freed >= bytes) {
                 break;
@@ -279,7 +279,7 @@ final class RangeCache implements AutoCloseable {
         return freed;
     }
 
-    private boolean mayGo(Entry entry) {
+    private boolean mayGo(CachedRange entry) {
         boolean ours = String.valueOf(entry.file.getFileName()).startsWith(owner);
         Duration limit = ours ? STALE : LEFT_BY_OTHERS;
         return System.currentTimeMillis() - entry.used.toMillis() > limit.toMillis();

@@ -107,9 +107,8 @@ final class ShardSamples {
         }
         List<Sample> samples = new ArrayList<>();
         for (Image image : images) {
-            if (byKey.getOrDefault(image.key, List.of()).size() == 1
-                            && settings.imageExtension().isEmpty()
-                    || isChosen(image, byKey.getOrDefault(image.key, List.of()))) {
+            List<Image> ofKey = byKey.getOrDefault(image.key, List.of());
+            if ((ofKey.size() == 1 && settings.imageExtension().isEmpty()) || isChosen(image, ofKey)) {
                 samples.add(new Sample(image.name, image.offset, image.bytes, label(image)));
             }
         }

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
@@ -37,6 +38,10 @@ class FolderSourceTest {
                 source.list(listed);
             }
             return listed;
+        }
+
+        SourceFile file(String name) {
+            return Objects.requireNonNull(files.get(name));
         }
 
         @Override
@@ -122,9 +127,9 @@ class FolderSourceTest {
             source.list(listed);
             assertThat(listed.files.keySet())
                     .containsExactlyInAnyOrder("é.jpg", "été.jpg", "a\nb.jpg", "\uD83D\uDC08.jpg");
-            assertThat(text(source, listed.files.get("é.jpg"))).isEqualTo("%C3%A9.jpg");
-            assertThat(text(source, listed.files.get("été.jpg"))).isEqualTo("%E9t%E9.jpg");
-            assertThat(text(source, listed.files.get("\uD83D\uDC08.jpg"))).isEqualTo("%F0%9F%90%88.jpg");
+            assertThat(text(source, listed.file("é.jpg"))).isEqualTo("%C3%A9.jpg");
+            assertThat(text(source, listed.file("été.jpg"))).isEqualTo("%E9t%E9.jpg");
+            assertThat(text(source, listed.file("\uD83D\uDC08.jpg"))).isEqualTo("%F0%9F%90%88.jpg");
         }
     }
 
@@ -181,7 +186,7 @@ class FolderSourceTest {
         try (FolderSource source = FolderSource.open(folder.toString())) {
             Listed listed = new Listed();
             source.list(listed);
-            SourceFile described = listed.files.get("s.tar");
+            SourceFile described = listed.file("s.tar");
             assertThat(source.read(described, 1024, 10)).hasSize(10);
             assertThatThrownBy(() -> source.read(described, 2040, 10)).isInstanceOf(EOFException.class);
             try (FolderSource later = FolderSource.open(folder.toString())) {

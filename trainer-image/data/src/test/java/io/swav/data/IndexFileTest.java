@@ -61,7 +61,7 @@ class IndexFileTest {
         assertThat(index.meta().folders()).isEqualTo(Map.of("", "7"));
         assertThatThrownBy(() -> index.offset(3)).isInstanceOf(IndexOutOfBoundsException.class);
         assertThatThrownBy(() -> index.offset(-1)).isInstanceOf(IndexOutOfBoundsException.class);
-        assertThat(Files.list(folder)).as("temporary files").isEmpty();
+        assertThat(folder).as("temporary files").isEmptyDirectory();
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.swav.api.ExitCodes;
 import io.swav.data.BuildClaim.Timing;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
@@ -95,7 +96,7 @@ class IndexKeeperTest {
             IndexFile index = keeper(source).open(IndexProgress.NONE).index();
             assertThat(index.samples()).isEqualTo(20);
             assertThat(index.label(19)).isEqualTo(19);
-            assertThat(source.bytes.get()).as("of 20 MB").isLessThan(20 * 16 << 10);
+            assertThat(source.bytes.get()).as("of 20 MB").isLessThan((20 * 16) << 10);
         }
     }
 
@@ -174,7 +175,7 @@ class IndexKeeperTest {
         Path kept = onlyFile(data.resolve(".swav"));
         byte[] whole = Files.readAllBytes(kept);
         for (byte[] other : new byte[][] {
-            {}, "something else that is long enough ".repeat(10).getBytes(), damaged(whole)
+            {}, "something else that is long enough ".repeat(10).getBytes(StandardCharsets.UTF_8), damaged(whole)
         }) {
             Files.write(kept, other);
             assertThat(open().built()).isTrue();
@@ -198,8 +199,6 @@ class IndexKeeperTest {
 
     /** A home that cannot be written to, such as a read-only volume. */
     private record ReadOnlyHome(String uri) implements IndexHome {
-        private static final IOException REFUSED = new IOException("Read-only file system");
-
         @Override
         public boolean fetch(String name, Path to) {
             return false;
@@ -207,7 +206,7 @@ class IndexKeeperTest {
 
         @Override
         public void store(String name, Path from) throws IOException {
-            throw REFUSED;
+            throw new IOException("Read-only file system");
         }
 
         @Override
@@ -217,12 +216,12 @@ class IndexKeeperTest {
 
         @Override
         public void write(String name, byte[] content) throws IOException {
-            throw REFUSED;
+            throw new IOException("Read-only file system");
         }
 
         @Override
         public void remove(String name) throws IOException {
-            throw REFUSED;
+            throw new IOException("Read-only file system");
         }
     }
 
@@ -282,7 +281,7 @@ class IndexKeeperTest {
             keeper.open(IndexProgress.NONE);
             String index = onlyFile(folder.resolve("store")).getFileName().toString();
             home.remove(index);
-            home.write(index + ".building", "dead 17".getBytes());
+            home.write(index + ".building", "dead 17".getBytes(StandardCharsets.UTF_8));
             long start = System.nanoTime();
             assertThat(keeper.open(IndexProgress.NONE).built()).isTrue();
             assertThat(Duration.ofNanos(System.nanoTime() - start)).isGreaterThanOrEqualTo(ALWAYS.silence());

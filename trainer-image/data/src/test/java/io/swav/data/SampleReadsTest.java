@@ -1,5 +1,6 @@
 package io.swav.data;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -12,8 +13,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -127,15 +130,16 @@ class SampleReadsTest {
         }
     }
 
+    /** Samples are decoded in the order in which they arrive. */
     @Test
     void bytesThatNobodyHasDecodedAreBounded() throws Exception {
         answers.release(1000);
-        List<CompletableFuture<Optional<SampleReads.Read>>> all = new ArrayList<>();
+        BlockingQueue<SampleReads.Read> arrived = new LinkedBlockingQueue<>();
         for (int i = 0; i < 20; i++) {
-            all.add(begin(1000 + i));
+            var unused = begin(1000 + i).thenAccept(read -> arrived.add(read.orElseThrow()));
         }
         for (int decoded = 0; decoded < 20; decoded++) {
-            SampleReads.Read read = all.get(decoded).get(30, TimeUnit.SECONDS).orElseThrow();
+            SampleReads.Read read = requireNonNull(arrived.poll(30, TimeUnit.SECONDS));
             assertThat(ended.get()).as("read after %d were decoded", decoded).isLessThanOrEqualTo(decoded + 4);
             read.close();
         }
@@ -149,6 +153,7 @@ class SampleReadsTest {
             var unused = begin(i);
         }
         CompletableFuture<Optional<SampleReads.Read>> later = reads.read(() -> 99, wanted::get);
+        await().atMost(Duration.ofSeconds(30)).until(() -> begun.get() == SampleReads.IN_FLIGHT);
         wanted.set(false);
         answers.release(1000);
         assertThat(later.get(30, TimeUnit.SECONDS)).isEmpty();

@@ -78,7 +78,7 @@ final class FeatureExtractor {
      * @param decoded why a sample has no view, for each
      */
     private record ViewBatch(
-            NDArray views, int[] samples, List<CompletableFuture<Optional<BadImageException>>> decoded) {}
+            NDArray views, List<Integer> samples, List<CompletableFuture<Optional<BadImageException>>> decoded) {}
 
     /**
      * Computes the features of {@code rows} samples.
@@ -102,15 +102,15 @@ final class FeatureExtractor {
                 for (int done = 0; done < rows; ) {
                     while (!free.isEmpty() && next < rows) {
                         ViewBatch batch = begin(free.remove(), sampleOf, next, Math.min(BATCH, rows - next), workers);
-                        next += batch.samples.length;
+                        next += batch.samples.size();
                         begun.add(batch);
                     }
                     ViewBatch batch = begun.element();
                     compute(manager, batch, sink);
                     begun.remove();
                     free.add(batch.views);
-                    done += batch.samples.length;
-                    progress.advance(batch.samples.length);
+                    done += batch.samples.size();
+                    progress.advance(batch.samples.size());
                 }
             } finally {
                 end(workers, begun);
@@ -119,14 +119,14 @@ final class FeatureExtractor {
     }
 
     private ViewBatch begin(NDArray views, IntUnaryOperator sampleOf, int first, int count, ExecutorService workers) {
-        int[] samples = new int[count];
+        List<Integer> samples = new ArrayList<>();
         List<CompletableFuture<Optional<BadImageException>>> decoded = new ArrayList<>();
         FloatBuffer pixels = HostView.toFill(views).bytes().asFloatBuffer();
         int values = 3 * side * side;
         for (int i = 0; i < count; i++) {
             int sample = sampleOf.applyAsInt(first + i);
             FloatBuffer view = pixels.slice(i * values, values);
-            samples[i] = sample;
+            samples.add(sample);
             decoded.add(CompletableFuture.supplyAsync(() -> read(sample, view), workers));
         }
         return new ViewBatch(views, samples, decoded);
@@ -156,7 +156,7 @@ final class FeatureExtractor {
     }
 
     private void compute(NDManager manager, ViewBatch batch, FeatureSink sink) throws IOException {
-        int count = batch.samples.length;
+        int count = batch.samples.size();
         int rowBytes = width() * Float.BYTES;
         List<Optional<BadImageException>> bad =
                 batch.decoded.stream().map(FeatureExtractor::await).toList();
@@ -169,7 +169,7 @@ final class FeatureExtractor {
             }
             ByteBuffer values = HostView.of(model.features(scope, images)).bytes();
             for (int i = 0; i < count; i++) {
-                int sample = batch.samples[i];
+                int sample = batch.samples.get(i);
                 if (bad.get(i).isPresent()) {
                     sink.bad(sample, bad.get(i).get());
                 } else {
