@@ -1,9 +1,7 @@
 package io.swav.data;
 
-import io.swav.s3.S3Service;
-import java.net.URI;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -30,23 +28,20 @@ final class DataFlags {
                             + " or json if there is none.")
     private String labelExtension = "";
 
-    @Option(
-            names = "--endpoint",
-            paramLabel = "URL",
-            description =
-                    "S3 service of s3:// data, such as http://minio:9000. Default: AWS, or what AWS_ENDPOINT_URL says.")
-    private @Nullable URI endpoint;
+    @Mixin
+    private SourceFlags source = new SourceFlags();
 
     String uri() {
         return uri;
     }
 
-    /** How a place that is not local is reached, with the credentials of this machine. */
+    /** @throws DataException if an option is not valid */
     SourceOptions options() {
-        SourceOptions standard = SourceOptions.standard();
-        return endpoint == null
-                ? standard
-                : new SourceOptions(S3Service.at(endpoint), standard.authorization(), standard.cache());
+        try {
+            return source.options();
+        } catch (IllegalArgumentException e) {
+            throw DataException.noInput(String.valueOf(e.getMessage()));
+        }
     }
 
     IndexSettings settings() {

@@ -50,7 +50,8 @@ public interface DataSet extends AutoCloseable {
 
     /**
      * Opens a folder of tar shards, also in sub-folders; a folder of images in class sub-folders; a flat folder of images;
-     * one tar shard; or a pattern of either, as in {@code /data/cifar/*-train-*.tar} and {@code /data/s-{000..099}.tar}.
+     * one tar shard; or a pattern of either, as in {@code /data/cifar/*-train-*.tar} and {@code /data/s-{000..099}.tar}. The
+     * same in a bucket, {@code s3://bucket/prefix}, and shards on a web server, {@code https://host/s-{000..099}.tar}.
      *
      * @throws DataException if a folder or file is missing, empty or damaged, cannot be read now, or can be meant in more
      *     than one way; the message names it

@@ -64,6 +64,11 @@ public interface FileSource extends AutoCloseable {
         return Optional.empty();
     }
 
+    /** The local folder in which all files lie, beside which an index may be kept; empty for other places. */
+    default Optional<FolderSource> folder() {
+        return Optional.empty();
+    }
+
     /** The same files without a cache, for bytes that are read once, such as an index's headers. Closed with this source. */
     default FileSource uncached() {
         return this;

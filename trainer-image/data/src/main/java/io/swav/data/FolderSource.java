@@ -121,6 +121,11 @@ final class FolderSource implements FileSource {
     }
 
     @Override
+    public Optional<FolderSource> folder() {
+        return Optional.of(this);
+    }
+
+    @Override
     public String uri() {
         return uri;
     }

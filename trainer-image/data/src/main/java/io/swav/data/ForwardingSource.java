@@ -38,6 +38,11 @@ class ForwardingSource implements FileSource {
     }
 
     @Override
+    public Optional<FolderSource> folder() {
+        return source.folder();
+    }
+
+    @Override
     public FileSource uncached() {
         return source.uncached();
     }

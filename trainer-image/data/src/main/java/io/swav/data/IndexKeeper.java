@@ -53,9 +53,10 @@ final class IndexKeeper {
         this.work = work;
         this.timing = timing;
         List<Place> all = new ArrayList<>();
-        if (source instanceof FolderSource folder) { // wherever the folder is mounted
-            all.add(new Place(new FolderHome(folder.base().resolve(FolderHome.BESIDE_DATA)), name(folder.selection())));
-        }
+        source.folder() // wherever the folder is mounted
+                .map(folder -> new Place(
+                        new FolderHome(folder.base().resolve(FolderHome.BESIDE_DATA)), name(folder.selection())))
+                .ifPresent(all::add);
         homes.forEach(home -> all.add(new Place(home, name(source.uri()))));
         all.add(new Place(new FolderHome(work), name(source.uri())));
         this.places = List.copyOf(all);
