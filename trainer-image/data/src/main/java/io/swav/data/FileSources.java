@@ -2,6 +2,7 @@ package io.swav.data;
 
 import io.swav.api.StorageUri;
 import java.util.Optional;
+import software.amazon.awssdk.core.exception.SdkClientException;
 
 /** Opens the place of a data set, local or not. */
 public final class FileSources {
@@ -28,6 +29,11 @@ public final class FileSources {
             return new UnpackingSource(source, new UnpackedShards(cache));
         } catch (IllegalArgumentException e) {
             throw DataException.noInput(String.valueOf(e.getMessage()));
+        } catch (SdkClientException e) { // it finds no region
+            throw DataException.noInput(
+                    uri + " cannot be read; set data.s3.region or AWS_REGION, or the endpoint of the service: "
+                            + e.getMessage(),
+                    e);
         }
     }
 

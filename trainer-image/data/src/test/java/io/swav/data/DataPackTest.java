@@ -75,7 +75,7 @@ class DataPackTest {
         Path report = folder.resolve("report.json");
         assertThat(pack(images, "out", "--json", report.toString())).isEqualTo(ExitCodes.BAD_DATA);
         assertThat(said.toString())
-                .contains("left out: ant/bad.jpg: it does not begin as")
+                .contains("left out: ant/bad.jpg: it does not begin like any of JPEG, PNG")
                 .contains("1 of 10 images cannot be decoded and were left out")
                 .contains("--max-bad-samples 1");
         assertThat(PackReport.read(folder.resolve("out"))).hasValueSatisfying(of -> {

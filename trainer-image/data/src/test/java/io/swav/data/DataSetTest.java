@@ -92,7 +92,7 @@ class DataSetTest {
         assertRefused("file://" + folder + "/no such {1}", ExitCodes.NO_INPUT, folder + "/no such {1} does not exist");
         assertRefused("file://data/train", ExitCodes.NO_INPUT, "file://data/train names a machine");
         assertRefused("file:///a%zz", ExitCodes.NO_INPUT, "file:///a%zz is not a valid path");
-        assertRefused("s3://bucket/data", ExitCodes.NO_INPUT, "s3://bucket/data");
+        assertRefused("s3:///data", ExitCodes.NO_INPUT, "s3:///data");
     }
 
     @Test
