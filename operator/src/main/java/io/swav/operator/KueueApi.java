@@ -1,5 +1,6 @@
 package io.swav.operator;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.fabric8.kubernetes.api.model.APIGroup;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
@@ -7,6 +8,7 @@ import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
 import io.fabric8.kubernetes.api.model.GroupVersionForDiscovery;
 import io.fabric8.kubernetes.api.model.ListOptionsBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.MixedOperation;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
@@ -17,6 +19,7 @@ import io.javaoperatorsdk.operator.processing.event.ResourceID;
 import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEventSource;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
+import java.net.HttpURLConnection;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -163,6 +166,25 @@ final class KueueApi {
         resource(apiVersion, workload)
                 .lockResourceVersion(workload.getMetadata().getResourceVersion())
                 .delete();
+    }
+
+    /**
+     * Replaces the pod set of a Workload by a smaller one; returns whether that is allowed. A webhook that refuses it while
+     * quota is reserved allows to give the others' quota back instead.
+     */
+    boolean shrink(String apiVersion, GenericKubernetesResource workload, ObjectNode podSet) {
+        ObjectNode patch = JsonNodeFactory.instance.objectNode();
+        patch.withObject("/spec").putArray("podSets").add(podSet);
+        try {
+            patch(apiVersion, workload, patch, false);
+            return true;
+        } catch (KubernetesClientException e) {
+            if (e.getCode() != PodRejection.UNPROCESSABLE && e.getCode() != HttpURLConnection.HTTP_FORBIDDEN) {
+                throw e;
+            }
+            LOG.info("the pod set of a Workload may not shrink: {}", PlanExecutor.message(e));
+            return false;
+        }
     }
 
     /** Applies a merge patch to the Workload as it was read: the API server answers 409 if it has changed. */

@@ -261,25 +261,11 @@ final class KueueQueue {
         api.patch(version, workload, patch, false);
     }
 
-    /**
-     * Lowers the number of pods that the Workload asks for. Where Kueue's webhook refuses that while quota is reserved, the
-     * quota of the others is given back, which it allows since v1beta1.
-     */
     private void shrink(String version, GenericKubernetesResource workload, int pods, Instant now) {
         KueueWorkload view = KueueWorkload.of(workload);
-        ObjectNode patch = JSON.createObjectNode();
-        patch.withObject("/spec").putArray("podSets").add(view.podSetOf(pods));
-        try {
-            api.patch(version, workload, patch, false);
-        } catch (KubernetesClientException e) {
-            if (e.getCode() != PodRejection.UNPROCESSABLE && e.getCode() != HttpURLConnection.HTTP_FORBIDDEN) {
-                throw e;
-            }
-            LOG.info(
-                    "quota is given back as reclaimable, because the pod set may not shrink: {}",
-                    PlanExecutor.message(e));
+        if (!api.shrink(version, workload, view.podSetOf(pods))) {
             WorkloadStatusPatch.of(view, new QueueDecision.Reclaim(view.count() - pods), version, now)
-                    .ifPresent(status -> api.patch(version, workload, status, true));
+                    .ifPresent(patch -> api.patch(version, workload, patch, true));
         }
     }
 
