@@ -272,6 +272,18 @@ class DataPackTest {
     }
 
     @Test
+    void linuxExchangesTwoFolders() throws IOException {
+        Path one = Files.createDirectory(folder.resolve("one"));
+        Path other = Files.createDirectory(folder.resolve("ötherwise"));
+        Files.writeString(one.resolve("of one"), "");
+        Files.writeString(other.resolve("of the other"), "");
+        assertThat(LinuxFiles.exchange(one, other)).isTrue();
+        assertThat(names(one)).containsExactly("of the other");
+        assertThat(names(other)).containsExactly("of one");
+        assertThat(LinuxFiles.exchange(one, folder.resolve("missing"))).isFalse();
+    }
+
+    @Test
     void replacesAFolderWhereNamesCannotBeExchanged() throws IOException {
         Path target = folder.resolve("target");
         Path fresh = folder.resolve("fresh");
