@@ -125,7 +125,7 @@ class FeaturesCommandTest {
         Path out = folder.resolve("f.safetensors");
         assertThat(features("--out", out)).isEqualTo(ExitCodes.BAD_DATA);
         assertThat(said())
-                .contains("left out: ant/00.jpg: it does not begin as")
+                .contains("left out: ant/00.jpg: it does not begin like any of JPEG, PNG")
                 .contains("2 of 31 images cannot be decoded and were left out of " + out)
                 .contains("--max-bad-samples 2");
         HostTensor rows = tensor(Safetensors.read(out), "features");
