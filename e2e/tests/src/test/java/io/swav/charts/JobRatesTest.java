@@ -39,6 +39,8 @@ class JobRatesTest {
             CIFAR,
             "spot",
             IMAGENET,
+            "bucket",
+            IMAGENET,
             "gang",
             IMAGENET,
             "queued",
@@ -91,9 +93,8 @@ class JobRatesTest {
                 .isLessThanOrEqualTo(10.0 * batch / PAPERS_BATCH)
                 .isLessThanOrEqualTo(0.1 * training.epochs());
         assertThat(rates.warmupStart()).as("warmupStart").isLessThanOrEqualTo(rates.learningRate());
-        int images = IMAGES.getOrDefault(job.name(), 0);
-        assertThat(images).as("number of images that " + job.name() + " is for").isPositive();
-        int epoch = images / batch; // in steps; the last short batch is dropped
+        assertThat(IMAGES).as("IMAGES, the number of images that each job is written for").containsKey(job.name());
+        int epoch = IMAGES.get(job.name()) / batch; // in steps; the last short batch is dropped
         assertThat(training.prototypesFrozenSteps() / (double) epoch)
                 .as("prototypesFrozenSteps, in epochs")
                 .isBetween(0.9, 1.1);
