@@ -122,6 +122,7 @@ public final class SwavOperator implements AutoCloseable {
         registry.getPrometheusRegistry().register(metrics);
         SwavJobReconciler reconciler = new SwavJobReconciler(
                 client,
+                everywhere,
                 new Signals(config.removalTaints()),
                 metrics,
                 Optional.of(new CostAnnotations(client)).filter(costs -> config.preemptionCost()),
