@@ -187,6 +187,19 @@ class JobEventsTest {
         }
     }
 
+    /** A proxy, or a server that is asked to try again, answers so; the Event is not there. */
+    @Test
+    void anEventThatIsRefusedWithAConflictIsWrittenLater() throws IOException {
+        try (ObjectServer server = new ObjectServer()) {
+            JobEvents events = new JobEvents(server.client(), new EarlierEvents(server.client(), true, () -> 0));
+            server.refuseCreate("events", "Conflict");
+            events.recordConditions(JOB, failed("2026-01-01T00:00:01Z"), Instant.EPOCH);
+            assertThat(server.names("events")).isEmpty();
+            events.tell(JOB, Outbox.EMPTY, List.of(), Instant.EPOCH);
+            assertThat(server.names("events")).hasSize(1);
+        }
+    }
+
     /** Else the names of all Events would stay in memory. */
     @Test
     void forgetsEarlierEventsWhenNoneIsTakenUpAnyMore() throws IOException {
