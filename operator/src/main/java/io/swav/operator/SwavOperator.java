@@ -172,7 +172,7 @@ public final class SwavOperator implements AutoCloseable {
                     reconciler,
                     new WaitingLimit(
                             threads.getQueue()::size,
-                            () -> ThreadLocalRandom.current().nextLong()),
+                            () -> ThreadLocalRandom.current().nextDouble()),
                     metrics);
         } catch (RuntimeException e) {
             started.closeParts();

@@ -7,35 +7,43 @@ import java.util.Optional;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.function.DoubleSupplier;
 import java.util.function.IntSupplier;
-import java.util.function.LongSupplier;
 
 /**
  * Bounds the number of jobs that wait in memory to be reconciled. Java Operator SDK puts the whole job into the queue of its
  * threads, although it reads the job again when a thread takes it: thousands of jobs that are created within a minute, or met
- * by a restart, would fill the heap. A job that finds the queue full is asked again a few seconds later; until then only its
- * name is kept.
+ * by a restart, would fill the heap. A job that finds the queue full is asked again later; until then only its name is kept.
+ *
+ * <p>The SDK reads a job from the cache whenever it asks, while it holds the lock that all events need. So the more jobs
+ * wait, the later each is asked again: a hundred a second together, which is more than one operator reconciles.
  */
-final class WaitingLimit implements RateLimiter<WaitingLimit.NoState> {
+final class WaitingLimit implements RateLimiter<WaitingLimit.JobState> {
     /** As many as the SDK has by default. */
     private static final int THREADS = 50;
-    /** More than one machine reconciles within {@link #SHORTEST}, so that the threads have work while jobs wait. */
-    static final int WAITING = 500;
 
-    private static final Duration SHORTEST = Duration.ofSeconds(4);
-    private static final long SPREAD_MILLIS = 4_000;
+    static final int WAITING = 200;
+    private static final long SHORTEST_MILLIS = 1_000;
+    private static final long MILLIS_PER_JOB = 10;
 
-    /** Nothing has to be known of a single job. */
-    static final class NoState implements RateLimitState {}
+    /** In which round a job was asked to wait, 0 if it does not wait. */
+    static final class JobState implements RateLimitState {
+        private long waitsSince;
+    }
 
-    private static final NoState NO_STATE = new NoState();
+    private final IntSupplier queued;
+    private final DoubleSupplier random;
+    /** Jobs that were asked to wait in this round; some may be gone. */
+    private int waiting;
+    /** The next one begins when the queue is empty. */
+    private long round = 1;
 
-    private final IntSupplier waiting;
-    private final LongSupplier random;
-
-    /** @param random numbers from which the times to ask again are drawn, so that not all ask at once */
-    WaitingLimit(IntSupplier waiting, LongSupplier random) {
-        this.waiting = waiting;
+    /**
+     * @param queued jobs in the queue of the threads
+     * @param random from 0 to 1: jobs that wait since the same time are not asked again at the same time
+     */
+    WaitingLimit(IntSupplier queued, DoubleSupplier random) {
+        this.queued = queued;
         this.random = random;
     }
 
@@ -45,14 +53,28 @@ final class WaitingLimit implements RateLimiter<WaitingLimit.NoState> {
     }
 
     @Override
-    public Optional<Duration> isLimited(RateLimitState state) {
-        return waiting.getAsInt() < WAITING
-                ? Optional.empty()
-                : Optional.of(SHORTEST.plusMillis(Math.floorMod(random.getAsLong(), SPREAD_MILLIS)));
+    public synchronized Optional<Duration> isLimited(RateLimitState state) {
+        JobState job = (JobState) state;
+        int now = queued.getAsInt();
+        if (now == 0 && waiting > 0) {
+            waiting = 0;
+            round++;
+        }
+        if (now < WAITING) {
+            waiting -= job.waitsSince == round ? 1 : 0;
+            job.waitsSince = 0;
+            return Optional.empty();
+        }
+        if (job.waitsSince != round) {
+            job.waitsSince = round;
+            waiting++;
+        }
+        long middle = Math.max(SHORTEST_MILLIS, waiting * MILLIS_PER_JOB);
+        return Optional.of(Duration.ofMillis((long) (middle * (0.5 + random.getAsDouble()))));
     }
 
     @Override
-    public NoState initState() {
-        return NO_STATE;
+    public JobState initState() {
+        return new JobState();
     }
 }
