@@ -17,8 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Writes Events of jobs, each once: an Event's name follows from what it is about, so that the API server refuses the
- * second of two. One that cannot be written because the API server does not answer is kept and tried again with the next;
+ * Writes Events of jobs, each once: an Event's name follows from what it is about, so that one that an earlier operator
+ * wrote is known ({@link EarlierEvents}), and the API server refuses the second of two. One that cannot be written because the API server does not answer is kept and tried again with the next;
  * one that it refuses is logged.
  */
 final class EventWriter {
@@ -27,11 +27,13 @@ final class EventWriter {
     private static final int KEPT = 100;
 
     private final KubernetesClient client;
+    private final EarlierEvents earlier;
     /** By uid of the job, the oldest first. A job is reconciled by one thread at a time. */
     private final Map<String, Deque<Event>> unwritten = new ConcurrentHashMap<>();
 
-    EventWriter(KubernetesClient client) {
+    EventWriter(KubernetesClient client, EarlierEvents earlier) {
         this.client = client;
+        this.earlier = earlier;
     }
 
     /**
@@ -40,9 +42,14 @@ final class EventWriter {
      * @param about what it is about: two Events of a job with the same reason and this are the same
      */
     void write(SwavJob job, boolean warning, String reason, String message, String about, Instant now) {
+        Event event = event(job, warning, reason, message, about, now);
+        if (earlier.contains(
+                event.getMetadata().getNamespace(), event.getMetadata().getName())) {
+            return;
+        }
         String uid = job.getMetadata().getUid();
         Deque<Event> waiting = unwritten.computeIfAbsent(uid, key -> new ArrayDeque<>());
-        waiting.addLast(event(job, warning, reason, message, about, now));
+        waiting.addLast(event);
         if (waiting.size() > KEPT) {
             LOG.warn(
                     "dropped event \"{}\": the API server does not answer",

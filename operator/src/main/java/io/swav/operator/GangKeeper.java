@@ -9,9 +9,9 @@ import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
 import io.swav.api.ConditionReason;
 import io.swav.api.ResourceNames;
+import io.swav.api.SchedulingSpec.GangScheduler;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
-import io.swav.api.SwavJobSpec.GangScheduler;
 import java.net.HttpURLConnection;
 import java.time.Duration;
 import java.time.Instant;
@@ -52,13 +52,9 @@ final class GangKeeper {
      * @param problem why no pod may be created
      * @param error of the API server, which is tried again
      */
-    record GangStart(Optional<GangApi> api, Optional<PodRejection> problem, Optional<String> error) {
+    record GangStart(Optional<GangApi> api, Optional<PodRejection> problem, Optional<String> error)
+            implements LastLooks.Found {
         static final GangStart NONE = new GangStart(Optional.empty(), Optional.empty(), Optional.empty());
-
-        /** Whether pods may be created. */
-        boolean isUsable() {
-            return problem.isEmpty() && error.isEmpty();
-        }
 
         /** Makes a pod that is about to be created one of the job's group. */
         void mark(SwavJob job, Pod pod) {
@@ -71,16 +67,13 @@ final class GangKeeper {
     private record GangBasis(
             long generation, GangScheduler asked, int min, Optional<GangApi> present, boolean allMarked) {}
 
-    /** @param at when the next one is due */
-    private record GangLook(GangBasis basis, GangStart start, Instant at) {}
-
     private record Discovery(Map<GangApi, String> served, Instant until) {}
 
     private final KubernetesClient client;
     private final Supplier<? extends Dependents.Cache> caches;
     private final Dependents.Journal journal;
-    /** The last look at the PodGroup of each job that has or needs one, by uid. */
-    private final Map<String, GangLook> looks = new ConcurrentHashMap<>();
+    /** Of the jobs that have or need a PodGroup. */
+    private final LastLooks<GangBasis, GangStart> looks = new LastLooks<>();
     /** Uids of the jobs whose PodGroup was seen or made as it should be, so that a change is somebody else's. */
     private final Map<String, GangBasis> intact = new ConcurrentHashMap<>();
 
@@ -95,17 +88,15 @@ final class GangKeeper {
 
     /** Returns what is in the way, as far as it need not be looked at again. */
     Optional<PodRejection> problem(SwavJob job, Instant now) {
-        return Optional.ofNullable(looks.get(uid(job)))
-                .flatMap(look -> look.start().problem())
-                .filter(last -> last.isInForce(job, now));
+        return looks.problem(job, now);
     }
 
     Optional<Instant> recheckAt(SwavJob job) {
-        return Optional.ofNullable(looks.get(uid(job))).map(GangLook::at);
+        return looks.recheckAt(job);
     }
 
     void forget(SwavJob job) {
-        looks.remove(uid(job));
+        looks.forget(job);
         intact.remove(uid(job));
     }
 
@@ -136,18 +127,14 @@ final class GangKeeper {
                 accepted.elastic().minReplicas(),
                 present,
                 pods.stream().allMatch(pod -> GangChoice.of(job, List.of(pod)).equals(present)));
-        Optional<GangLook> last = Optional.ofNullable(looks.get(uid(job)))
-                .filter(look -> now.isBefore(look.at()) && look.basis().equals(basis));
-        boolean isKnown = last.isPresent()
-                && (problem(job, now).isPresent()
-                        || (!isNeeded && last.get().start().isUsable()));
-        if (isKnown) {
-            return last.get().start();
+        Optional<GangStart> known = looks.known(job, basis, isNeeded, now);
+        if (known.isPresent()) {
+            return known.get();
         }
         GangStart start = look(job, basis, pods, now);
         boolean waits = pods.stream().anyMatch(pod -> pod.getSpec().getNodeName() == null);
         Duration interval = waits || isNeeded ? WHILE_PODS_WAIT : OTHERWISE;
-        looks.put(uid(job), new GangLook(basis, start, now.plus(interval)));
+        looks.remember(job, basis, start, now.plus(interval));
         return start;
     }
 

@@ -15,9 +15,7 @@ import java.time.Instant;
 import java.util.Base64;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -39,26 +37,22 @@ final class HandshakeKeeper {
      * @param problem why no pod may be created
      * @param error of the API server, which is tried again
      */
-    record HandshakeKey(String digest, Optional<PodRejection> problem, Optional<String> error) {
+    record HandshakeKey(String digest, Optional<PodRejection> problem, Optional<String> error)
+            implements LastLooks.Found {
 
         private static HandshakeKey of(String digest) {
             return new HandshakeKey(digest, Optional.empty(), Optional.empty());
         }
-
-        /** Whether pods may be created with it. */
-        boolean isUsable() {
-            return problem.isEmpty() && error.isEmpty();
-        }
     }
 
-    /** @param at when the next one is due */
-    private record Look(HandshakeKey key, Instant at) {}
+    /** A look rests on nothing but the Secret. */
+    private static final String BASIS = "";
 
     private final KubernetesClient client;
     private final SecureRandom random = new SecureRandom();
     private final Pace pace = new Pace(BETWEEN_LOOKS);
-    /** The last look at the Secret of each job with a living trainer, or with a problem, by uid. */
-    private final Map<String, Look> looks = new ConcurrentHashMap<>();
+    /** Of the jobs with a living trainer, or with a problem. */
+    private final LastLooks<String, HandshakeKey> looks = new LastLooks<>();
 
     HandshakeKeeper(KubernetesClient client) {
         this.client = client;
@@ -66,17 +60,15 @@ final class HandshakeKeeper {
 
     /** Returns what is wrong with the Secret, as far as it need not be looked at again. */
     Optional<PodRejection> problem(SwavJob job, Instant now) {
-        return Optional.ofNullable(looks.get(uid(job)))
-                .flatMap(look -> look.key().problem())
-                .filter(last -> last.isInForce(job, now));
+        return looks.problem(job, now);
     }
 
     Optional<Instant> recheckAt(SwavJob job) {
-        return Optional.ofNullable(looks.get(uid(job))).map(Look::at);
+        return looks.recheckAt(job);
     }
 
     void forget(SwavJob job) {
-        looks.remove(uid(job));
+        looks.forget(job);
     }
 
     /**
@@ -90,19 +82,16 @@ final class HandshakeKeeper {
         String given = snapshot.worldMap().entries().handshake();
         boolean isHeld = snapshot.pods().stream().anyMatch(ObservedPod::isAlive);
         if (!isHeld && !isNeeded) {
-            looks.remove(uid(job));
+            looks.forget(job);
             return HandshakeKey.of(given);
         }
-        Optional<Look> last = Optional.ofNullable(looks.get(uid(job))).filter(look -> now.isBefore(look.at()));
-        boolean isKnown = last.isPresent()
-                && (problem(job, now).isPresent()
-                        || (!isNeeded && last.get().key().isUsable()));
-        if (isKnown) {
-            return last.get().key();
+        Optional<HandshakeKey> known = looks.known(job, BASIS, isNeeded, now);
+        if (known.isPresent()) {
+            return known.get();
         }
         HandshakeKey key = look(job, given, isHeld, isNeeded, now);
         Instant next = key.problem().map(PodRejection::until).orElseGet(() -> pace.turn(now.plus(LOOK_EVERY)));
-        looks.put(uid(job), new Look(key, next));
+        looks.remember(job, BASIS, key, next);
         return key;
     }
 
@@ -179,9 +168,5 @@ final class HandshakeKeeper {
 
     private static String name(SwavJob job) {
         return ResourceNames.handshakeName(job.getMetadata().getName());
-    }
-
-    private static String uid(SwavJob job) {
-        return job.getMetadata().getUid();
     }
 }

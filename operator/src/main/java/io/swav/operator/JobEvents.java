@@ -1,6 +1,7 @@
 package io.swav.operator;
 
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
@@ -51,6 +52,8 @@ final class JobEvents {
     private static final Set<String> AS_WANTED =
             Set.of(ConditionType.Complete.name(), ConditionType.Suspended.name(), ConditionType.Admitted.name());
 
+    private static final String DELETING = "Deleting";
+
     private final EventWriter writer;
     /** By uid of the job, the status whose conditions were recorded but could not be stored yet. */
     private final Map<String, SwavJobStatus> recorded = new ConcurrentHashMap<>();
@@ -59,8 +62,8 @@ final class JobEvents {
     /** Uids of the jobs for which this process has recorded what an earlier one may have left out. */
     private final Set<String> recalled = ConcurrentHashMap.newKeySet();
 
-    JobEvents(KubernetesClient client) {
-        this.writer = new EventWriter(client);
+    JobEvents(KubernetesClient client, EarlierEvents earlier) {
+        this.writer = new EventWriter(client, earlier);
     }
 
     /**
@@ -243,15 +246,24 @@ final class JobEvents {
         recorded.remove(job.getMetadata().getUid());
     }
 
-    /** Records that a job which is being deleted is kept by a finalizer. */
+    /** Records once that a job which is being deleted is kept by a finalizer. */
     void recordDeletion(SwavJob job, String message, Instant now) {
-        writer.write(
-                job,
-                false,
-                "Deleting",
-                message,
-                String.valueOf(job.getMetadata().getDeletionTimestamp()),
-                now);
+        writer.retry(job);
+        String since = job.getMetadata().getDeletionTimestamp();
+        boolean isNew = told.computeIfAbsent(job.getMetadata().getUid(), uid -> new HashMap<>())
+                        .putIfAbsent(DELETING, now)
+                == null;
+        if (isNew && !(isDeleting(job.getStatus()) && Outbox.isOver(Instant.parse(since), now))) {
+            writer.write(job, false, DELETING, message, since, now);
+        }
+    }
+
+    /** Whether the status shows the deletion: it is stored after the Event was written. */
+    private static boolean isDeleting(@Nullable SwavJobStatus status) {
+        return status != null
+                && status.condition(ConditionType.Ready)
+                        .filter(ready -> ready.reason().equals(ConditionReason.Deleting.name()))
+                        .isPresent();
     }
 
     void forget(SwavJob job) {

@@ -76,9 +76,13 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     /** Set once, before the first reconciliation. */
     private @Nullable Informers informers;
 
-    /** @param costs empty if preemption costs are not annotated */
+    /**
+     * @param everywhere whether jobs of all namespaces are reconciled
+     * @param costs empty if preemption costs are not annotated
+     */
     SwavJobReconciler(
             KubernetesClient client,
+            boolean everywhere,
             Signals signals,
             JobMetrics metrics,
             Optional<CostAnnotations> costs,
@@ -88,7 +92,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
         this.clock = clock;
         this.metrics = metrics;
         this.costs = costs;
-        this.events = new JobEvents(client);
+        this.events = new JobEvents(client, new EarlierEvents(client, everywhere, System::nanoTime));
         this.podEvents = new PodEvents(client);
         this.queue = new KueueQueue(client, events::recordRestored);
         this.executor = new PlanExecutor(

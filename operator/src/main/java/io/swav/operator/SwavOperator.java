@@ -31,6 +31,8 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
@@ -106,7 +108,9 @@ public final class SwavOperator implements AutoCloseable {
         AtomicReference<String> leadership =
                 new AtomicReference<>(config.lease().isPresent() ? "waiting for the leader election" : "");
         boolean everywhere = config.namespaces().isEmpty();
+        ThreadPoolExecutor threads = WaitingLimit.threads();
         Operator operator = new Operator(overrider -> overrider
+                .withExecutorService(threads)
                 .withKubernetesClient(client)
                 .withCloseClientOnStop(false)
                 .withReconciliationTerminationTimeout(Duration.ofSeconds(5))
@@ -122,6 +126,7 @@ public final class SwavOperator implements AutoCloseable {
         registry.getPrometheusRegistry().register(metrics);
         SwavJobReconciler reconciler = new SwavJobReconciler(
                 client,
+                everywhere,
                 new Signals(config.removalTaints()),
                 metrics,
                 Optional.of(new CostAnnotations(client)).filter(costs -> config.preemptionCost()),
@@ -162,7 +167,13 @@ public final class SwavOperator implements AutoCloseable {
                 content);
         SwavOperator started = new SwavOperator(client, operator, health, endpoints, namespaces, closing);
         try {
-            started.watch(config, reconciler, metrics);
+            started.watch(
+                    config,
+                    reconciler,
+                    new WaitingLimit(
+                            threads.getQueue()::size,
+                            () -> ThreadLocalRandom.current().nextDouble()),
+                    metrics);
         } catch (RuntimeException e) {
             started.closeParts();
             throw e;
@@ -170,7 +181,7 @@ public final class SwavOperator implements AutoCloseable {
         return started;
     }
 
-    private void watch(OperatorConfig config, SwavJobReconciler reconciler, JobMetrics metrics) {
+    private void watch(OperatorConfig config, SwavJobReconciler reconciler, WaitingLimit limit, JobMetrics metrics) {
         boolean everywhere = config.namespaces().isEmpty();
         Set<String> readable = everywhere ? Set.of() : awaitNamespaces();
         RegisteredController<SwavJob> controller = operator.register(reconciler, overrider -> {
@@ -183,6 +194,7 @@ public final class SwavOperator implements AutoCloseable {
             }
             overrider
                     .withInformerListLimit(Informers.PAGE)
+                    .withRateLimiter(limit)
                     .withRetry(new GenericRetry()
                             .setInitialInterval(RETRY_MILLIS)
                             .setIntervalMultiplier(2)

@@ -2,11 +2,14 @@ package io.swav.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import io.fabric8.kubernetes.client.ConfigBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.ConditionType;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
@@ -32,8 +35,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 class JobEventsTest {
@@ -45,6 +53,12 @@ class JobEventsTest {
     private static final String PUBLISHED = "WorldPublished: World generation 5 with 0 trainers: job-1 left";
     private static final SwavJob JOB = Jobs.job("replicas: 2");
     private static final Outbox OWED = Outbox.EMPTY.plus(JobEvents.notes(JOB, plan(), List.of(), Instant.EPOCH));
+
+    private static final SwavJob FAILED = Jobs.job("replicas: 2");
+
+    static {
+        FAILED.setStatus(failed("1970-01-01T00:00:00Z"));
+    }
 
     /** The next plan keeps that world, so it cannot tell of it. */
     @Test
@@ -132,6 +146,104 @@ class JobEventsTest {
                 .isEmpty();
     }
 
+    @Test
+    void aSuccessorWritesNoEventThatIsThere() throws IOException {
+        for (boolean everywhere : List.of(true, false)) {
+            try (EventServer server = new EventServer(Set.of(2))) {
+                Consumer<JobEvents> tells = events -> {
+                    events.recall(FAILED, Instant.EPOCH.plusSeconds(60));
+                    events.tell(FAILED, OWED, List.of(), Instant.EPOCH.plusSeconds(60));
+                };
+                tells.accept(server.operator(everywhere, () -> 0));
+                List<String> told = server.recorded();
+                assertThat(told).hasSize(5);
+                int asked = server.lists.getAndSet(0);
+                assertThat(asked).as("before the first Event").isEqualTo(1);
+                server.writes.set(100);
+
+                tells.accept(server.operator(everywhere, () -> 0));
+                assertThat(server.writes).as("none is refused").hasValue(100);
+                assertThat(server.lists).as("pages of two").hasValue(3);
+
+                server.events.remove(List.copyOf(server.events.keySet()).get(3));
+                tells.accept(server.operator(everywhere, () -> 0));
+                assertThat(server.writes).as("what is missing is told").hasValue(101);
+                assertThat(server.recorded()).containsExactlyInAnyOrderElementsOf(told);
+            }
+        }
+    }
+
+    @Test
+    void aSuccessorThatMayNotListEventsHasThemRefused() throws IOException {
+        try (EventServer server = new EventServer(Set.of())) {
+            server.operator().tell(JOB, OWED, List.of(), Instant.EPOCH);
+            List<String> told = server.recorded();
+            server.unlisted.set(true);
+            server.lists.set(0);
+            server.operator().tell(JOB, OWED, List.of(), Instant.EPOCH);
+            assertThat(server.writes).hasValue(2 * told.size());
+            assertThat(server.lists).as("tries").hasValue(1);
+            assertThat(server.recorded()).isEqualTo(told);
+        }
+    }
+
+    /** A proxy, or a server that is asked to try again, answers so; the Event is not there. */
+    @Test
+    void anEventThatIsRefusedWithAConflictIsWrittenLater() throws IOException {
+        try (ObjectServer server = new ObjectServer()) {
+            JobEvents events = new JobEvents(server.client(), new EarlierEvents(server.client(), true, () -> 0));
+            server.refuseCreate("events", "Conflict");
+            events.recordConditions(JOB, failed("2026-01-01T00:00:01Z"), Instant.EPOCH);
+            assertThat(server.names("events")).isEmpty();
+            events.tell(JOB, Outbox.EMPTY, List.of(), Instant.EPOCH);
+            assertThat(server.names("events")).hasSize(1);
+        }
+    }
+
+    /** Else the names of all Events would stay in memory. */
+    @Test
+    void forgetsEarlierEventsWhenNoneIsTakenUpAnyMore() throws IOException {
+        try (EventServer server = new EventServer(Set.of())) {
+            server.operator().tell(JOB, OWED, List.of(), Instant.EPOCH);
+            int told = server.recorded().size();
+            AtomicLong time = new AtomicLong();
+            JobEvents successor = server.operator(true, time::get);
+            successor.recordDeletion(deleted(JOB, "1970-01-01T00:00:10Z"), "waits", Instant.EPOCH.plusSeconds(10));
+            time.set(Outbox.KEPT.toNanos() + 1);
+            successor.tell(JOB, OWED, List.of(), Instant.EPOCH);
+            assertThat(server.writes).hasValue(told + 1 + told);
+        }
+    }
+
+    @Test
+    void recordsADeletionOnceAndNotAgainLater() throws IOException {
+        SwavJob job = deleted(JOB, "1970-01-01T00:00:10Z");
+        try (EventServer server = new EventServer(Set.of(1))) {
+            JobEvents events = server.operator();
+            events.recordDeletion(job, "2 pods", Instant.EPOCH.plusSeconds(10));
+            assertThat(server.recorded()).isEmpty();
+            events.recordDeletion(job, "1 pod", Instant.EPOCH.plusSeconds(11));
+            events.recordDeletion(job, "1 pod", Instant.EPOCH.plusSeconds(500));
+            assertThat(server.recorded()).containsExactly("Deleting: 2 pods");
+            assertThat(server.writes).hasValue(2);
+
+            server.events.clear(); // Events are kept for an hour
+            job.setStatus(StatusBuilder.deleting(job, 1, "1 pod", Instant.EPOCH.plusSeconds(11)));
+            server.operator().recordDeletion(job, "1 pod", Instant.EPOCH.plusSeconds(5_000));
+            assertThat(server.recorded()).isEmpty();
+            server.operator().recordDeletion(job, "1 pod", Instant.EPOCH.plusSeconds(20));
+            assertThat(server.recorded())
+                    .as("its predecessor may have died before")
+                    .hasSize(1);
+        }
+    }
+
+    private static SwavJob deleted(SwavJob job, String time) {
+        SwavJob deleted = Serialization.clone(job);
+        deleted.getMetadata().setDeletionTimestamp(time);
+        return deleted;
+    }
+
     private static SwavJobStatus failed(String since) {
         return new SwavJobStatus(
                 1L,
@@ -179,45 +291,105 @@ class JobEventsTest {
     /**
      * Returns the Events that an API server has received, each name once, as it would be there.
      *
-     * @param outages numbers of the requests, from 1, that it does not answer well
+     * @param outages numbers of the writing requests, from 1, that it does not answer well
      */
     private static List<String> recorded(Set<Integer> outages, Consumer<JobEvents> recording) throws IOException {
-        Map<String, String> recorded = Collections.synchronizedMap(new LinkedHashMap<>());
-        AtomicInteger requests = new AtomicInteger();
-        HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        server.createContext("/api/v1/namespaces/ns/events", exchange -> {
-            byte[] event = exchange.getRequestBody().readAllBytes();
-            var fields = new ObjectMapper().readTree(event);
-            String name = fields.at("/metadata/name").asText();
-            exchange.getResponseHeaders().add("Content-Type", "application/json");
-            byte[] answer = event;
-            if (outages.contains(requests.incrementAndGet())) {
-                answer = "{\"kind\": \"Status\", \"code\": 501}".getBytes(StandardCharsets.UTF_8);
-                exchange.sendResponseHeaders(HttpURLConnection.HTTP_NOT_IMPLEMENTED, answer.length);
-            } else if (recorded.containsKey(name)) {
-                answer = "{\"kind\": \"Status\", \"code\": 409, \"reason\": \"AlreadyExists\"}"
-                        .getBytes(StandardCharsets.UTF_8);
-                exchange.sendResponseHeaders(HttpURLConnection.HTTP_CONFLICT, answer.length);
+        try (EventServer server = new EventServer(outages)) {
+            recording.accept(server.operator());
+            return server.recorded();
+        }
+    }
+
+    /** An API server that keeps Events, lists two at a time, and refuses a name that is there. */
+    private static final class EventServer implements AutoCloseable {
+        private final Map<String, JsonNode> events = Collections.synchronizedMap(new LinkedHashMap<>());
+        private final AtomicInteger writes = new AtomicInteger();
+        private final AtomicInteger lists = new AtomicInteger();
+        private final AtomicBoolean unlisted = new AtomicBoolean();
+        private final Set<Integer> outages;
+        private final HttpServer server;
+        private final KubernetesClient client;
+
+        EventServer(Set<Integer> outages) throws IOException {
+            this.outages = outages;
+            server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+            server.createContext("/api/v1/namespaces/ns/events", exchange -> {
+                if (exchange.getRequestMethod().equals("POST")) {
+                    write(exchange);
+                } else {
+                    list(exchange);
+                }
+            });
+            server.createContext("/api/v1/events", this::list);
+            server.start();
+            client = new KubernetesClientBuilder()
+                    .withConfig(new ConfigBuilder()
+                            .withMasterUrl(
+                                    "http://127.0.0.1:" + server.getAddress().getPort())
+                            .withRequestRetryBackoffLimit(0)
+                            .build())
+                    .build();
+        }
+
+        JobEvents operator() {
+            return operator(true, () -> 0);
+        }
+
+        JobEvents operator(boolean everywhere, LongSupplier nanoTime) {
+            return new JobEvents(client, new EarlierEvents(client, everywhere, nanoTime));
+        }
+
+        List<String> recorded() {
+            return events.values().stream()
+                    .map(event -> event.get("reason").asText() + ": "
+                            + event.get("message").asText())
+                    .toList();
+        }
+
+        private void write(HttpExchange exchange) throws IOException {
+            JsonNode event = new ObjectMapper().readTree(exchange.getRequestBody());
+            if (outages.contains(writes.incrementAndGet())) {
+                answer(exchange, HttpURLConnection.HTTP_NOT_IMPLEMENTED, "{\"kind\": \"Status\", \"code\": 501}");
+            } else if (events.putIfAbsent(event.at("/metadata/name").asText(), event) != null) {
+                answer(
+                        exchange,
+                        HttpURLConnection.HTTP_CONFLICT,
+                        "{\"kind\": \"Status\", \"code\": 409, \"reason\": \"AlreadyExists\"}");
             } else {
-                recorded.put(
-                        name,
-                        fields.get("reason").asText() + ": "
-                                + fields.get("message").asText());
-                exchange.sendResponseHeaders(HttpURLConnection.HTTP_CREATED, answer.length);
+                answer(exchange, HttpURLConnection.HTTP_CREATED, event.toString());
             }
-            exchange.getResponseBody().write(answer);
+        }
+
+        private void list(HttpExchange exchange) throws IOException {
+            lists.incrementAndGet();
+            String query = exchange.getRequestURI().getQuery();
+            if (unlisted.get() || !query.contains("involvedObject.kind=SwavJob") || !query.contains("limit=500")) {
+                answer(exchange, HttpURLConnection.HTTP_FORBIDDEN, "{\"kind\": \"Status\", \"code\": 403}");
+                return;
+            }
+            Matcher next = Pattern.compile("continue=(\\d+)").matcher(query);
+            int from = next.find() ? Integer.parseInt(next.group(1)) : 0;
+            List<JsonNode> all = List.copyOf(events.values());
+            int to = Math.min(from + 2, all.size());
+            String rest = to < all.size() ? ", \"continue\": \"" + to + "\"" : "";
+            answer(
+                    exchange,
+                    HttpURLConnection.HTTP_OK,
+                    "{\"kind\": \"EventList\", \"apiVersion\": \"v1\", \"metadata\": {\"resourceVersion\": \"1\"" + rest
+                            + "}, \"items\": " + all.subList(from, to) + "}");
+        }
+
+        private static void answer(HttpExchange exchange, int status, String body) throws IOException {
+            byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
+            exchange.getResponseHeaders().add("Content-Type", "application/json");
+            exchange.sendResponseHeaders(status, bytes.length);
+            exchange.getResponseBody().write(bytes);
             exchange.close();
-        });
-        server.start();
-        try (KubernetesClient client = new KubernetesClientBuilder()
-                .withConfig(new ConfigBuilder()
-                        .withMasterUrl("http://127.0.0.1:" + server.getAddress().getPort())
-                        .withRequestRetryBackoffLimit(0)
-                        .build())
-                .build()) {
-            recording.accept(new JobEvents(client));
-            return List.copyOf(recorded.values());
-        } finally {
+        }
+
+        @Override
+        public void close() {
+            client.close();
             server.stop(0);
         }
     }

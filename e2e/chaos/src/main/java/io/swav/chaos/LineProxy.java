@@ -1,19 +1,14 @@
 package io.swav.chaos;
 
 import io.swav.common.DaemonThreads;
+import io.swav.local.ConnectionListener;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
@@ -34,10 +29,7 @@ final class LineProxy implements AutoCloseable {
 
     private final String pod;
     private final InetSocketAddress target;
-    private final ServerSocket listener;
-    private final Set<Socket> open = ConcurrentHashMap.newKeySet();
-    private final CountDownLatch closed = new CountDownLatch(1);
-    private final Thread acceptor;
+    private final ConnectionListener listener;
     private final AtomicReference<@Nullable LineDamage> due = new AtomicReference<>();
 
     /**
@@ -47,14 +39,11 @@ final class LineProxy implements AutoCloseable {
     LineProxy(String pod, InetSocketAddress at, InetSocketAddress target) throws IOException {
         this.pod = pod;
         this.target = target;
-        this.listener = new ServerSocket();
-        listener.setReuseAddress(true);
-        listener.bind(at);
-        acceptor = DaemonThreads.start("line-proxy", this::accept);
+        this.listener = new ConnectionListener("line-proxy", at, this::serve);
     }
 
     int port() {
-        return listener.getLocalPort();
+        return listener.port();
     }
 
     /**
@@ -73,24 +62,11 @@ final class LineProxy implements AutoCloseable {
         return due.compareAndSet(now, null) && now.take() ? Optional.of(now) : Optional.empty();
     }
 
-    private void accept() {
-        while (true) {
-            try {
-                Socket caller = listener.accept();
-                DaemonThreads.start("line-proxy", () -> serve(caller));
-            } catch (IOException e) {
-                return; // closed
-            }
-        }
-    }
-
     private void serve(Socket caller) {
         try (caller;
                 Socket trainer = new Socket()) {
             trainer.connect(target);
-            open.add(caller);
-            open.add(trainer);
-            if (closed.getCount() == 0) {
+            if (!listener.add(caller) || !listener.add(trainer)) {
                 return;
             }
             caller.setTcpNoDelay(true);
@@ -116,16 +92,16 @@ final class LineProxy implements AutoCloseable {
                 if (damage.isEmpty()) {
                     out.write(buffer, 0, read);
                 } else if (!pass(damage.get(), Arrays.copyOf(buffer, read), out)) {
-                    hangUp(from, to);
+                    ConnectionListener.hangUp(from, to);
                     return;
                 }
                 before += read;
             }
             to.shutdownOutput(); // the other direction may still have bytes
         } catch (IOException e) {
-            hangUp(from, to); // one of the two has hung up, and now the other sees it
+            ConnectionListener.hangUp(from, to); // one of the two has hung up, and now the other sees it
         } finally {
-            open.remove(from);
+            listener.remove(from);
         }
     }
 
@@ -133,44 +109,18 @@ final class LineProxy implements AutoCloseable {
     private boolean pass(LineDamage damage, byte[] bytes, OutputStream out) throws IOException {
         byte[] damaged = damage.apply(pod, bytes);
         if (damage.fault() == LineFault.DELAY) {
-            await(damage.delay());
+            listener.pause(damage.delay());
+            if (listener.isClosed()) {
+                throw new IOException("the proxy is closed");
+            }
         }
         out.write(damaged);
         return damage.fault() != LineFault.CUT;
     }
 
-    /** Waits for this time, or until the proxy is closed. */
-    private void await(Duration time) throws IOException {
-        try {
-            if (closed.await(time.toNanos(), TimeUnit.NANOSECONDS)) {
-                throw new IOException("the proxy is closed");
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IOException("interrupted", e);
-        }
-    }
-
-    private static void hangUp(Socket... sockets) {
-        for (Socket socket : sockets) {
-            try {
-                socket.close();
-            } catch (IOException e) {
-                // it is closed for the peer in any case
-            }
-        }
-    }
-
     /** Stops listening, and ends all connections. When it returns, the port refuses callers. */
     @Override
-    public void close() throws IOException {
-        closed.countDown();
+    public void close() {
         listener.close();
-        hangUp(open.toArray(Socket[]::new));
-        try {
-            acceptor.join(); // Linux keeps the port open while a thread is still inside accept
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
     }
 }

@@ -2,6 +2,7 @@ package io.swav.operatorbench;
 
 import io.fabric8.kubernetes.client.Config;
 import io.swav.common.DaemonThreads;
+import io.swav.local.ConnectionListener;
 import io.swav.local.LocalClusterException;
 import io.swav.operatorbench.FaultSource.RequestKind;
 import java.io.BufferedInputStream;
@@ -10,7 +11,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetAddress;
-import java.net.ServerSocket;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
@@ -24,8 +25,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLSocketFactory;
 import javax.net.ssl.TrustManagerFactory;
@@ -47,20 +46,18 @@ final class ApiProxy implements AutoCloseable {
     private final URI server;
     private final SSLSocketFactory tls;
     private final FaultSource faults;
-    private final ServerSocket listener;
-    private final Set<Socket> open = ConcurrentHashMap.newKeySet();
-    /** Those of {@link #open} whose caller watches. */
+    private final ConnectionListener listener;
+    /** Connections whose caller watches. */
     private final Set<Socket> watches = ConcurrentHashMap.newKeySet();
 
-    private final CountDownLatch closed = new CountDownLatch(1);
     private volatile boolean injecting;
 
     private ApiProxy(URI server, SSLSocketFactory tls, FaultSource faults) throws IOException {
         this.server = server;
         this.tls = tls;
         this.faults = faults;
-        this.listener = new ServerSocket(0, 0, InetAddress.getLoopbackAddress());
-        DaemonThreads.start("api-proxy", this::accept);
+        this.listener = new ConnectionListener(
+                "api-proxy", new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), this::serve);
     }
 
     /**
@@ -88,7 +85,7 @@ final class ApiProxy implements AutoCloseable {
     }
 
     int port() {
-        return listener.getLocalPort();
+        return listener.port();
     }
 
     /**
@@ -103,12 +100,12 @@ final class ApiProxy implements AutoCloseable {
     }
 
     private void cutWatches() {
-        while (injecting && closed.getCount() > 0) {
+        while (injecting && !listener.isClosed()) {
             for (Socket watch : watches) {
                 faults.count(Fault.CUT);
-                hangUp(watch);
+                ConnectionListener.hangUp(watch);
             }
-            pause(BETWEEN_CUTS);
+            listener.pause(BETWEEN_CUTS);
         }
     }
 
@@ -116,23 +113,11 @@ final class ApiProxy implements AutoCloseable {
         return faults.drawn();
     }
 
-    private void accept() {
-        while (true) {
-            try {
-                Socket caller = listener.accept();
-                DaemonThreads.start("api-proxy", () -> serve(caller));
-            } catch (IOException e) {
-                return; // closed
-            }
-        }
-    }
-
     private void serve(Socket caller) {
-        open.add(caller);
+        listener.add(caller);
         try (caller;
                 Socket upstream = tls.createSocket(server.getHost(), server.getPort())) {
-            open.add(upstream);
-            if (closed.getCount() == 0) {
+            if (!listener.add(upstream)) {
                 return;
             }
             caller.setTcpNoDelay(true);
@@ -143,11 +128,11 @@ final class ApiProxy implements AutoCloseable {
             while (request.isPresent() && exchange(new Line(caller, requests, upstream, responses), request.get())) {
                 request = HttpMessage.read(requests);
             }
-            open.remove(upstream);
+            listener.remove(upstream);
         } catch (IOException e) {
             // one of the two has hung up, and now the other sees it
         } finally {
-            open.remove(caller);
+            listener.remove(caller);
             watches.remove(caller);
         }
     }
@@ -175,7 +160,7 @@ final class ApiProxy implements AutoCloseable {
                 return false;
             }
             case HANG -> {
-                pause(HANG);
+                listener.pause(HANG);
                 return false;
             }
             case ANSWER_LOST -> {
@@ -185,8 +170,8 @@ final class ApiProxy implements AutoCloseable {
             }
             case CUT -> {
                 DaemonThreads.start("api-proxy", () -> {
-                    pause(UNTIL_CUT);
-                    hangUp(line.caller(), line.upstream());
+                    listener.pause(UNTIL_CUT);
+                    ConnectionListener.hangUp(line.caller(), line.upstream());
                 });
                 return pass(line, request, body);
             }
@@ -257,7 +242,7 @@ final class ApiProxy implements AutoCloseable {
         } catch (IOException e) {
             // as its end
         } finally {
-            hangUp(to, other);
+            ConnectionListener.hangUp(to, other);
         }
     }
 
@@ -275,34 +260,9 @@ final class ApiProxy implements AutoCloseable {
         out.flush();
     }
 
-    /** Waits for this time, or until the proxy is closed. */
-    private void pause(Duration time) {
-        try {
-            boolean unused = closed.await(time.toNanos(), TimeUnit.NANOSECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private static void hangUp(Socket... sockets) {
-        for (Socket socket : sockets) {
-            try {
-                socket.close();
-            } catch (IOException e) {
-                // it is closed for the peer in any case
-            }
-        }
-    }
-
     /** Stops listening, and ends all connections. */
     @Override
     public void close() {
-        closed.countDown();
-        try {
-            listener.close();
-        } catch (IOException e) {
-            // it accepts no callers in any case
-        }
-        hangUp(open.toArray(Socket[]::new));
+        listener.close();
     }
 }

@@ -41,7 +41,7 @@ class AuditLogTest {
     }
 
     @Test
-    void renewingTheLeaseIsNoWrite() {
+    void neitherRenewingTheLeaseNorAskingForRightsIsAWrite() {
         assertThat(AuditLog.writes(Map.of(
                         "patch leases",
                         9L,
@@ -50,6 +50,8 @@ class AuditLogTest {
                         "create pods",
                         2L,
                         "list pods",
+                        9L,
+                        "create selfsubjectrulesreviews",
                         9L,
                         "patch roles",
                         1L)))

@@ -123,9 +123,7 @@ class ChangedSettingsIT extends OperatedJob {
 
     /** A server that knows the CRD's rules refuses the change itself; with an older one the job is Stalled. */
     private void refused(String fields, String why) {
-        boolean knowsRules =
-                Integer.parseInt(client.getKubernetesVersion().getMinor().replaceAll("\\D", "")) >= 25;
-        if (knowsRules) {
+        if (TestCluster.enforcesRules(client)) {
             assertThatThrownBy(() -> patch(fields))
                     .isInstanceOf(KubernetesClientException.class)
                     .hasMessageContaining(why);

@@ -6,7 +6,10 @@ import static org.awaitility.Awaitility.await;
 
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.DeletionPropagation;
+import io.fabric8.kubernetes.api.model.Event;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.swav.api.ConditionType;
 import io.swav.api.ExitCodes;
 import io.swav.api.ResourceNames;
@@ -24,6 +27,24 @@ import org.junit.jupiter.api.Test;
 class JobLifeIT extends OperatedJob {
     JobLifeIT(KubernetesClient client, LocalControlPlane cluster) throws IOException {
         super(client, cluster);
+    }
+
+    /** An Event of another source is not listed as one of the operator's, so that the API server refuses the second. */
+    @Test
+    void anEventThatIsThereAlreadyHoldsBackNoOther() throws IOException {
+        formOfTwo("replicas: 2, elastic: {growAfterSeconds: 0}");
+        soon().untilAsserted(() -> assertThat(events()).contains("PodsCreated", "WorldPublished"));
+        stopOperator();
+        List<Event> before = client.v1().events().inNamespace(namespace).list().getItems();
+        before.forEach(event -> client.resource(event)
+                .patch(PatchContext.of(PatchType.JSON_MERGE), "{\"source\": {\"component\": \"another\"}}"));
+        startOperator();
+        client.pods().inNamespace(namespace).withName("job-0").delete();
+        soon().untilAsserted(() -> assertThat(
+                        client.v1().events().inNamespace(namespace).list().getItems())
+                .filteredOn(event -> "swav-operator".equals(event.getSource().getComponent()))
+                .extracting(Event::getReason)
+                .contains("PodPreempted", "WorldPublished", "PodsCreated"));
     }
 
     @Test

@@ -264,6 +264,28 @@ class KueueIT extends OperatedJob {
     }
 
     @Test
+    void theQuotaOfAFailedJobIsHeldUntilItsPodsAreGone() {
+        kueue.quota(2);
+        submit("replicas: 2, recovery: {maxFailures: 0}", "cpu: 1");
+        soon().untilAsserted(() -> assertThat(trainers.pods()).containsExactly("job-0", "job-1"));
+        form("job-0", "job-1");
+        hold("job-1");
+        trainers.failed("job-0", 1, "no memory");
+        soon().untilAsserted(() -> {
+            assertThat(status().phase()).isEqualTo(Phase.Failed);
+            assertThat(terminating()).containsExactly("job-1");
+        });
+        await().during(Duration.ofSeconds(1))
+                .atMost(Duration.ofSeconds(3))
+                .untilAsserted(() -> assertThat(kueue.condition(WORKLOAD, "Finished"))
+                        .as("job-1 still uses what it was given")
+                        .isEmpty());
+        letGo("job-1");
+        soon().untilAsserted(
+                        () -> assertThat(kueue.condition(WORKLOAD, "Finished")).isEqualTo("True: Failed"));
+    }
+
+    @Test
     void aRunningJobShrinksAtOnceAndGrowsWithItsNextAdmission() {
         kueue.quota(4);
         submit("replicas: 4", "cpu: 1");

@@ -60,7 +60,7 @@ class OperatorBenchIT {
 
     /** The pods of ended jobs lie on the nodes, whose kubelets write their status once or twice in this time. */
     @Test
-    void aNodesHeartbeatPlansNothing() throws Exception {
+    void neitherANodesHeartbeatNorARestartWritesAnything() throws Exception {
         Path json = dir.resolve("report.json");
         int code = run(
                 "--jobs=4",
@@ -72,9 +72,13 @@ class OperatorBenchIT {
                 "--json=" + json);
 
         assertThat(code).as("%s%n%s", out, err).isZero();
-        JsonNode idle = new ObjectMapper().readTree(json.toFile()).path("idle");
+        JsonNode report = new ObjectMapper().readTree(json.toFile());
+        JsonNode idle = report.path("idle");
         assertThat(idle.path("reconciliations").asInt()).as("%s", idle).isLessThanOrEqualTo(2);
         assertThat(idle.path("writes").asInt()).as("%s", idle).isZero();
+        assertThat(report.at("/restart/writes").asInt())
+                .as("a restart writes nothing, not even Events that would be refused: %s", report.path("restart"))
+                .isZero();
     }
 
     @Test
