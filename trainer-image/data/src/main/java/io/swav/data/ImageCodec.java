@@ -18,19 +18,12 @@ import org.opencv.imgcodecs.Imgcodecs;
 /** Converts encoded images to and from {@link FloatImage}s. This is the only class that uses OpenCV. */
 public final class ImageCodec {
     static {
-        System.load(NativeLibraries.find(Core.NATIVE_LIBRARY_NAME)
-                .orElseGet(ImageCodec::unpacked)
-                .toString());
+        // the jar's own loader would unpack 65 MB at every start
+        NativeLibraries.load(OpenCV.class, "/nu/pattern/opencv/linux/x86_64/", Core.NATIVE_LIBRARY_NAME);
         Core.setNumThreads(0); // parallelism is ours: one image per thread
     }
 
     private ImageCodec() {}
-
-    /** Unpacks the library once per version: the jar's own loader would unpack 65 MB at every start. */
-    private static Path unpacked() {
-        String resource = "/nu/pattern/opencv/linux/x86_64/" + System.mapLibraryName(Core.NATIVE_LIBRARY_NAME);
-        return NativeLibraries.unpack(OpenCV.class, resource, "opencv-" + Core.VERSION);
-    }
 
     static boolean isImage(String fileName) {
         return ImageFormat.hasImageName(fileName);

@@ -10,7 +10,6 @@ import java.util.function.Consumer;
 import org.bytedeco.cuda.cudart.CUevent_st;
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.global.cudart;
-import org.bytedeco.javacpp.Loader;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -40,7 +39,7 @@ public final class CommunicationStream {
                 return Optional.empty();
             }
             try {
-                Loader.load(cudart.class); // finds runtime and driver by name: libtorch has loaded them
+                Bindings.load("cuda", "cudart"); // finds runtime and driver by name: libtorch has loaded them
                 return Optional.of(new CommunicationStream(Libtorch.find()));
             } catch (LinkageError e) {
                 LOG.warn(

@@ -9,7 +9,6 @@ import java.util.Queue;
 import org.bytedeco.cuda.cudart.CUevent_st;
 import org.bytedeco.cuda.cudart.CUstream_st;
 import org.bytedeco.cuda.global.cudart;
-import org.bytedeco.javacpp.Loader;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,7 +43,7 @@ public final class CopyStream implements AutoCloseable {
             return Optional.empty();
         }
         try {
-            Loader.load(cudart.class); // finds runtime and driver by name: libtorch has loaded them
+            Bindings.load("cuda", "cudart"); // finds runtime and driver by name: libtorch has loaded them
         } catch (LinkageError e) {
             LOG.warn(
                     "cannot use a second CUDA stream, so the GPU waits while crops are copied to it"

@@ -4,6 +4,7 @@ import io.swav.common.CacheFolder;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.net.JarURLConnection;
 import java.net.URL;
 import java.net.URLConnection;
 import java.nio.file.Files;
@@ -34,21 +35,33 @@ public final class NativeLibraries {
         return folder().map(folder -> List.of("-D" + FOLDER + "=" + folder)).orElse(List.of());
     }
 
-    /** The library of this name in that folder; empty if the property is not set. */
-    public static Optional<Path> find(String name) {
-        return folder().map(folder -> folder.resolve(System.mapLibraryName(name)));
+    /**
+     * Loads a library: the file in the folder of unpacked libraries, or the one in the jar of {@code owner}, unpacked to the
+     * {@link CacheFolder} unless an earlier start already did that.
+     *
+     * @param folder absolute name of the folder in the jar
+     * @param name without {@code lib} and {@code .so}
+     */
+    public static void load(Class<?> owner, String folder, String name) {
+        Path file = folder().map(given -> given.resolve(System.mapLibraryName(name)))
+                .orElseGet(() -> unpack(owner, folder + System.mapLibraryName(name)));
+        System.load(file.toString());
     }
 
-    /**
-     * Returns a library from a jar, unpacked to the {@link CacheFolder} unless an earlier start already did that.
-     *
-     * @param resource absolute name in the jar of {@code owner}
-     * @param version separates it from other versions of the same name
-     */
-    public static Path unpack(Class<?> owner, String resource, String version) {
-        return unpack(
-                Objects.requireNonNull(owner.getResource(resource), resource),
-                CacheFolder.of(System.getenv()).resolve("natives").resolve(version));
+    private static Path unpack(Class<?> owner, String resource) {
+        URL source = Objects.requireNonNull(owner.getResource(resource), resource);
+        Path natives = CacheFolder.of(System.getenv()).resolve("natives");
+        return unpack(source, natives.resolve(version(source)));
+    }
+
+    /** Separates libraries of one name: the checksum that the jar keeps of its entry. */
+    private static String version(URL source) {
+        try {
+            JarURLConnection connection = (JarURLConnection) source.openConnection();
+            return Long.toHexString(connection.getJarEntry().getCrc());
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + source, e);
+        }
     }
 
     static Path unpack(URL source, Path folder) {

@@ -3,7 +3,6 @@ package io.swav.torch;
 import ai.djl.Device;
 import ai.djl.engine.Engine;
 import ai.djl.ndarray.NDManager;
-import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -11,10 +10,6 @@ import java.nio.file.Path;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Stream;
-import org.bytedeco.javacpp.Loader;
-import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.openblas.global.openblas;
-import org.bytedeco.openblas.global.openblas_nolapack;
 import org.bytedeco.pytorch.Context;
 import org.bytedeco.pytorch.global.torch;
 
@@ -23,7 +18,6 @@ import org.bytedeco.pytorch.global.torch;
  * process, so {@link #start} checks that exactly one is mapped.
  */
 public final class TorchRuntime {
-    private static final String LOAD = "org.bytedeco.javacpp.loadLibraries";
     private static final String ENGINE = "PyTorch";
     private static final String LIBRARY = "libtorch_cpu.so";
 
@@ -114,6 +108,7 @@ public final class TorchRuntime {
     }
 
     private static Path load() {
+        Bindings.withoutJavaCppsLoader();
         // no limit: JavaCPP counts the memory of the whole process against it, libtorch's tensors included
         System.setProperty("org.bytedeco.javacpp.maxPhysicalBytes", "0");
         System.setProperty("org.bytedeco.javacpp.maxBytes", "0");
@@ -121,14 +116,8 @@ public final class TorchRuntime {
         System.setProperty("ai.djl.offline", "true");
         Engine engine = Engine.getEngine(ENGINE);
         Path library = onlyMapped("after DJL loaded it");
-        String folder = String.valueOf(library.getParent());
-        System.setProperty("org.bytedeco.javacpp.pathsFirst", "true");
-        System.setProperty("org.bytedeco.javacpp.platform.preloadpath", folder);
-        String bindings =
-                NativeLibraries.folder().map(f -> File.pathSeparator + f).orElse("");
-        System.setProperty("java.library.path", folder + bindings);
-        withoutOpenBlas();
-        Loader.load(torch.class);
+        Bindings.load("javacpp", "javacpp");
+        Bindings.load("pytorch", "torch");
         onlyMapped("after JavaCPP bound to it (DJL " + engine.getVersion() + ")");
         if (cuda()) {
             makeExact();
@@ -146,24 +135,6 @@ public final class TorchRuntime {
         context.setAllowTF32CuDNN(false);
         context.setDeterministicCuDNN(true);
         context.setBenchmarkCuDNN(false);
-    }
-
-    /**
-     * Initializes the OpenBLAS bindings without their libraries. JavaCPP's torch inherits these bindings, because its
-     * own build of libtorch needs them. DJL's libtorch contains its own BLAS, so 90 MB would be unpacked and mapped for
-     * nothing.
-     */
-    private static void withoutOpenBlas() {
-        Loader.load(Pointer.class); // JavaCPP's own library, while loading is still on
-        System.setProperty(LOAD, "false");
-        try {
-            Class.forName(openblas_nolapack.class.getName());
-            Class.forName(openblas.class.getName());
-        } catch (ClassNotFoundException e) {
-            throw new IllegalStateException(e);
-        } finally {
-            System.clearProperty(LOAD);
-        }
     }
 
     private static Path onlyMapped(String when) {

@@ -40,7 +40,7 @@ public final class StubLibraries {
         TorchRuntime.start(); // before any other class of JavaCPP
         Loader.loadGlobal(folder.resolve("libcuda.so.1").toString());
         Loader.loadGlobal(folder.resolve("libcudart.so.12").toString());
-        Loader.load(cudart.class);
+        Bindings.load("cuda", "cudart");
         int[] gpus = new int[1];
         assertThat(cudart.cudaGetDeviceCount(gpus)).isZero();
         assertThat(gpus[0]).isEqualTo(1);

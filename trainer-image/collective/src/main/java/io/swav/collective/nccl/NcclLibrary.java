@@ -1,5 +1,6 @@
 package io.swav.collective.nccl;
 
+import io.swav.torch.Bindings;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -113,8 +114,8 @@ public record NcclLibrary(Path driver, Path runtime, Path nccl) {
         for (Path library : List.of(driver, runtime, nccl)) {
             Loader.loadGlobal(library.toString());
         }
-        Loader.load(cudart.class);
-        Loader.load(org.bytedeco.cuda.global.nccl.class);
+        Bindings.load("cuda", "cudart");
+        Bindings.load("cuda", "nccl");
         int[] gpus = new int[1];
         boolean counted = cudart.cudaGetDeviceCount(gpus) == cudart.cudaSuccess;
         int[] driverVersion = new int[1];
