@@ -1,5 +1,6 @@
 package io.swav.charts;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
@@ -96,7 +97,7 @@ class JobRatesTest {
         assertThat(IMAGES)
                 .as("IMAGES, the number of images that each job is written for")
                 .containsKey(job.name());
-        int epoch = IMAGES.get(job.name()) / batch; // in steps; the last short batch is dropped
+        int epoch = requireNonNull(IMAGES.get(job.name())) / batch; // in steps; the last short batch is dropped
         assertThat(training.prototypesFrozenSteps() / (double) epoch)
                 .as("prototypesFrozenSteps, in epochs")
                 .isBetween(0.9, 1.1);

@@ -1,48 +1,26 @@
 package io.swav.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.utils.Serialization;
-import io.swav.api.SwavJob;
-import io.swav.charts.Chart;
 import io.swav.local.LocalControlPlane;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
-import java.util.UUID;
-import org.awaitility.core.ConditionFactory;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.io.TempDir;
 
 /** An operator of two namespaces, with the chart's rights, keeps working in one when it loses the other. */
-@ExtendWith(TestCluster.class)
-class LostNamespaceIT {
-    private final String kept = "kept-" + UUID.randomUUID().toString().substring(0, 8);
-    private final String lost = "lost-" + UUID.randomUUID().toString().substring(0, 8);
-
-    @TempDir
-    Path dir;
-
-    private final KubernetesClient client;
-    private final LocalControlPlane cluster;
+class LostNamespaceIT extends ChartInTwoNamespaces {
+    private final String kept = first;
+    private final String lost = second;
 
     LostNamespaceIT(KubernetesClient client, LocalControlPlane cluster) {
-        this.client = client;
-        this.cluster = cluster;
+        super(client, cluster);
     }
 
     @Test
     void oneNamespaceThatIsGoneDoesNotStopTheOthers() throws Exception {
-        Installed.namespaces(client, "swav-system", kept, lost);
-        List<JsonNode> objects = Chart.objects(Chart.template(
-                "swav-operator",
-                "swav-system",
-                "{replicaCount: 1, leaderElection: false, namespaces: [" + kept + ", " + lost + "]}",
-                client.getKubernetesVersion().getGitVersion().replaceFirst("^v", "")));
+        List<JsonNode> objects =
+                objects("{replicaCount: 1, leaderElection: false, namespaces: [" + kept + ", " + lost + "]}");
         try (Installed rights = Installed.apply(client, objects)) {
             assertThat(rights).isNotNull();
             unbind();
@@ -83,11 +61,6 @@ class LostNamespaceIT {
                 assertThat(operator.log())
                         .contains("namespace " + lost + " is not watched", "namespace " + lost + " is watched again")
                         .doesNotContain("could not start", "exiting");
-            } finally {
-                for (String namespace : List.of(kept, lost)) {
-                    client.resources(SwavJob.class).inNamespace(namespace).delete();
-                    client.namespaces().withName(namespace).delete();
-                }
             }
         }
     }
@@ -127,22 +100,5 @@ class LostNamespaceIT {
                         .withName(name + "-0")
                         .get())
                 .isNotNull());
-    }
-
-    private void apply(String namespace, String name) {
-        client.resource(Serialization.unmarshal("""
-                        apiVersion: swav.io/v1alpha1
-                        kind: SwavJob
-                        metadata: {name: %s, namespace: %s}
-                        spec:
-                          replicas: 1
-                          data: {uri: file:///data}
-                          template: {spec: {containers: [{name: trainer, image: swav-trainer}]}}
-                        """.formatted(name, namespace), SwavJob.class))
-                .create();
-    }
-
-    private static ConditionFactory soon() {
-        return await().atMost(Duration.ofMinutes(2)).ignoreExceptions();
     }
 }

@@ -1,13 +1,10 @@
 package io.swav.e2e;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ServiceAccountBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
-import io.fabric8.kubernetes.client.utils.Serialization;
-import io.swav.api.SwavJob;
 import io.swav.charts.Chart;
 import io.swav.local.LocalControlPlane;
 import java.io.IOException;
@@ -17,35 +14,21 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
-import java.util.UUID;
-import org.awaitility.core.ConditionFactory;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.extension.ExtendWith;
-import org.junit.jupiter.api.io.TempDir;
 
 /** The API server decides who reads metrics and page, from tokens of ServiceAccounts with and without the right. */
-@ExtendWith(TestCluster.class)
-class ReadersIT {
-    private final String mine = "mine-" + UUID.randomUUID().toString().substring(0, 8);
-    private final String other = "other-" + UUID.randomUUID().toString().substring(0, 8);
-
-    @TempDir
-    Path dir;
-
-    private final KubernetesClient client;
-    private final LocalControlPlane cluster;
+class ReadersIT extends ChartInTwoNamespaces {
+    private final String mine = first;
+    private final String other = second;
 
     ReadersIT(KubernetesClient client, LocalControlPlane cluster) {
-        this.client = client;
-        this.cluster = cluster;
+        super(client, cluster);
     }
 
     @Test
     void theApiServerDecidesWhoReads() throws Exception {
-        Installed.namespaces(client, "swav-system", mine, other);
         List<JsonNode> objects = objects("{authentication: {enabled: true}}");
         try (Installed rights = Installed.apply(client, objects);
                 InstalledOperator operator = InstalledOperator.start(cluster, client, objects, dir)) {
@@ -99,14 +82,11 @@ class ReadersIT {
                     .delete();
             soon().untilAsserted(() ->
                     assertThat(get(operator, "/metrics", token).statusCode()).isEqualTo(403));
-        } finally {
-            clean();
         }
     }
 
     @Test
     void withoutAuthenticationThePageIsForThisMachineOnly() throws Exception {
-        Installed.namespaces(client, "swav-system", mine, other);
         List<JsonNode> objects = objects("");
         try (Installed rights = Installed.apply(client, objects);
                 InstalledOperator operator = InstalledOperator.start(cluster, client, objects, dir)) {
@@ -118,17 +98,7 @@ class ReadersIT {
             assertThat(get(operator, "/metrics", "").statusCode())
                     .as("the network policy protects them")
                     .isEqualTo(200);
-        } finally {
-            clean();
         }
-    }
-
-    private List<JsonNode> objects(String values) throws IOException {
-        return Chart.objects(Chart.template(
-                "swav-operator",
-                "swav-system",
-                values,
-                client.getKubernetesVersion().getGitVersion().replaceFirst("^v", "")));
     }
 
     private String account(String name) {
@@ -156,31 +126,10 @@ class ReadersIT {
                 false);
     }
 
-    private void apply(String namespace, String name) {
-        client.resource(Serialization.unmarshal("""
-                        apiVersion: swav.io/v1alpha1
-                        kind: SwavJob
-                        metadata: {name: %s, namespace: %s}
-                        spec:
-                          replicas: 1
-                          data: {uri: file:///data}
-                          template: {spec: {containers: [{name: trainer, image: swav-trainer}]}}
-                        """.formatted(name, namespace), SwavJob.class))
-                .create();
-    }
-
-    private void clean() {
-        client.rbac()
-                .clusterRoleBindings()
-                .withName(mine + "-swav-operator-metrics-reader")
-                .delete();
-        client.rbac()
-                .clusterRoleBindings()
-                .withName(mine + "-swav-operator-view")
-                .delete();
-        for (String namespace : List.of(mine, other)) {
-            client.resources(SwavJob.class).inNamespace(namespace).delete();
-            client.namespaces().withName(namespace).delete();
+    @AfterEach
+    void unbind() {
+        for (String role : List.of("swav-operator-metrics-reader", "swav-operator-view")) {
+            client.rbac().clusterRoleBindings().withName(mine + "-" + role).delete();
         }
     }
 
@@ -203,9 +152,5 @@ class ReadersIT {
                 .findFirst()
                 .orElseThrow()
                 .getHostAddress();
-    }
-
-    private static ConditionFactory soon() {
-        return await().atMost(Duration.ofMinutes(1)).ignoreExceptions();
     }
 }
