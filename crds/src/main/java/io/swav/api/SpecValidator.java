@@ -22,6 +22,11 @@ public final class SpecValidator {
     static final String TWO_CROPS =
             "spec.crops needs at least two crops of an image: each crop predicts the codes of the others";
     static final String SCALES = "spec.crops: minScale must be below maxScale";
+    static final String QUEUE_MODE = "spec.assignment.queue needs spec.assignment.mode Queue";
+    static final String QUEUE_LENGTH = "spec.assignment.queue.length, 3840 if unset, must be at least"
+            + " spec.training.globalBatch: the queue holds whole batches";
+    static final String QUEUE_EPOCH = "spec.assignment.queue.fromEpoch, 15 if unset, must be below"
+            + " spec.training.epochs: the queue would never be used";
     static final String GROUP_SIZE = "spec.training.groupSize must divide spec.training.globalBatch";
     static final String BATCH_NORM =
             "spec.training.batchNorm.groupSize must be a multiple of training.groupSize that divides training.globalBatch";
@@ -69,6 +74,11 @@ public final class SpecValidator {
         for (SwavJobSpec.CropSpec crop : spec.crops()) {
             check(crop.minScale() < crop.maxScale(), SCALES, broken);
         }
+        SwavJobSpec.Queue queue = spec.assignment().queue();
+        boolean queued = spec.assignment().mode() == SwavJobSpec.Mode.Queue;
+        check(queue == null || queued, QUEUE_MODE, broken);
+        check(queue == null || !queued || training.globalBatch() <= queue.length(), QUEUE_LENGTH, broken);
+        check(queue == null || !queued || training.epochs() > queue.fromEpoch(), QUEUE_EPOCH, broken);
         check(training.globalBatch() % training.groupSize() == 0, GROUP_SIZE, broken);
         Integer normed = training.batchNorm().groupSize();
         check(
