@@ -39,23 +39,16 @@ final class Forward {
     }
 
     /**
-     * Computes the codes of all groups by Sinkhorn over the global batch.
+     * Computes the codes of all groups by Sinkhorn over the global batch, with the queue's rows before it.
      *
      * @param vote see {@link Learner#lossAndGradients}
      * @param state the arrays in which the ranks must not differ; empty for a single rank
      */
     Assigned assign(long vote, List<NDArray> state) {
         step.watcher.accept(StepPhase.SINKHORN);
-        List<List<NDArray>> scoresBK = new ArrayList<>();
-        for (ScoredMicroBatch scored : microBatches) {
-            for (int group = 0; group < scored.groups(); group++) {
-                scoresBK.add(scored.scores(scored.firstGroup() + group, step.settings.assigned()));
-            }
-        }
         // read here, after forward, so that the step is not applied if it read a flipped bit
         NDArray votes = StepAgreement.votes(step, vote, state);
-        List<List<NDArray>> codesBK =
-                step.settings.sinkhorn().codes(step.manager, scoresBK, new RankReduction(step, votes));
+        List<List<NDArray>> codesBK = codes(new RankReduction(step, votes));
         List<AssignedMicroBatch> assigned = new ArrayList<>();
         int next = 0;
         for (ScoredMicroBatch scored : microBatches) {
@@ -63,5 +56,34 @@ final class Forward {
             next += scored.groups();
         }
         return new Assigned(step, assigned, votes);
+    }
+
+    private List<List<NDArray>> codes(RankReduction reduction) {
+        Sinkhorn sinkhorn = step.settings.sinkhorn();
+        List<List<NDArray>> scoresBK = ofGroups(ScoredMicroBatch::scores);
+        if (step.queue.isEmpty()) {
+            return sinkhorn.codes(step.manager, scoresBK, reduction);
+        }
+        QueueStep queue = step.queue.get();
+        queue.gather(step.manager, step.collective, step.runs, ofGroups(ScoredMicroBatch::embeddings));
+        return queue.codes(
+                step.manager, sinkhorn, step.prototypesKD, step.ownGroups().from(), scoresBK, reduction);
+    }
+
+    /** What a micro-batch has of one group, for each of the first {@code crops} crops. */
+    @FunctionalInterface
+    private interface PerGroup {
+        List<NDArray> of(ScoredMicroBatch scored, int group, int crops);
+    }
+
+    /** Returns the arrays of this rank's groups, ascending, for each assigned crop. */
+    private List<List<NDArray>> ofGroups(PerGroup part) {
+        List<List<NDArray>> all = new ArrayList<>();
+        for (ScoredMicroBatch scored : microBatches) {
+            for (int group = scored.firstGroup(); group < scored.firstGroup() + scored.groups(); group++) {
+                all.add(part.of(scored, group, step.settings.assigned()));
+            }
+        }
+        return all;
     }
 }

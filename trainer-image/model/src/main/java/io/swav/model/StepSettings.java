@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param bucketBytes bytes of gradients that are summed over ranks at a time while backward runs; 0: all after it
  * @param precision of convolutions and the head's linear layers; weights, batch norm, scores and loss are float32
  * @param gradients precision in which gradients travel between ranks; a rank adds in float32
+ * @param queue which earlier features Sinkhorn sees
  */
 public record StepSettings(
         int batch,
@@ -30,7 +31,8 @@ public record StepSettings(
         boolean bitwise,
         long bucketBytes,
         Precision precision,
-        Precision gradients) {
+        Precision gradients,
+        QueueSettings queue) {
 
     /** The bucket size of a job that does not set it. */
     public static final long BUCKET_BYTES = 25L << 20;
@@ -61,10 +63,6 @@ public record StepSettings(
     public static StepSettings of(SwavJobSpec spec) {
         SwavJobSpec.Training training = spec.training();
         SwavJobSpec.Optimizer optimizer = training.optimizer();
-        if (spec.assignment().mode() != SwavJobSpec.Mode.QueueFree) {
-            throw new IllegalArgumentException(
-                    "assignment.mode is '" + spec.assignment().mode() + "', this trainer supports QueueFree");
-        }
         Integer normGroup = training.batchNorm().groupSize();
         return new StepSettings(
                 training.globalBatch(),
@@ -84,7 +82,13 @@ public record StepSettings(
                 training.reproducibility() == SwavJobSpec.Reproducibility.Bitwise,
                 training.gradients().bucketMegabytes() * (1L << 20),
                 precision("training.precision", training.precision()),
-                precision("training.gradients.precision", training.gradients().precision()));
+                precision("training.gradients.precision", training.gradients().precision()),
+                queue(spec.assignment(), training.globalBatch()));
+    }
+
+    private static QueueSettings queue(SwavJobSpec.Assignment assignment, int batch) {
+        SwavJobSpec.Queue queue = assignment.queue();
+        return queue == null ? QueueSettings.NONE : QueueSettings.of(queue.length(), queue.fromEpoch(), batch);
     }
 
     private static Precision precision(String field, @Nullable String name) {
@@ -98,7 +102,7 @@ public record StepSettings(
         };
     }
 
-    /** Returns the same settings for a global batch of one group. */
+    /** Returns the same settings for a global batch of one group, without a queue: it holds no such batches. */
     StepSettings smallest() {
         return new StepSettings(
                 group,
@@ -112,7 +116,8 @@ public record StepSettings(
                 bitwise,
                 bucketBytes,
                 precision,
-                gradients);
+                gradients,
+                QueueSettings.NONE);
     }
 
     public int groups() {

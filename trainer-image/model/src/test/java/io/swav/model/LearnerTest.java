@@ -47,7 +47,16 @@ class LearnerTest {
         return settings(normGroup, bitwise, Precision.FP32, Precision.FP32);
     }
 
+    static StepSettings settings(int normGroup, boolean bitwise, QueueSettings queue) {
+        return settings(normGroup, bitwise, Precision.FP32, Precision.FP32, queue);
+    }
+
     static StepSettings settings(int normGroup, boolean bitwise, Precision precision, Precision gradients) {
+        return settings(normGroup, bitwise, precision, gradients, QueueSettings.NONE);
+    }
+
+    static StepSettings settings(
+            int normGroup, boolean bitwise, Precision precision, Precision gradients, QueueSettings queue) {
         return new StepSettings(
                 16,
                 4,
@@ -60,7 +69,8 @@ class LearnerTest {
                 bitwise,
                 8 << 10,
                 precision,
-                gradients);
+                gradients,
+                queue);
     }
 
     /** Returns crops that depend on step and group alone. */
@@ -73,7 +83,7 @@ class LearnerTest {
     }
 
     private Learner learner(StepSettings settings, double learningRate, ActivationBudget memory) {
-        Learner learner = new Learner(settings, TINY, step -> learningRate, manager, memory);
+        Learner learner = new Learner(settings, TINY, step -> learningRate, step -> 0, manager, memory);
         learner.network().initialize(7);
         return learner;
     }
