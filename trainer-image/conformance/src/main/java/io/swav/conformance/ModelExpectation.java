@@ -137,6 +137,35 @@ final class ModelExpectation {
         }
     }
 
+    /**
+     * Compares the queue, if the file holds it.
+     *
+     * @param rows as in {@link io.swav.model.FeatureQueue#rows}
+     */
+    void queue(NDArray rows) {
+        String key = "queue_final";
+        if (!expected.has(perRank ? "r0/" + key : key)) {
+            return;
+        }
+        MaxError worst = new MaxError();
+        if (perRank) {
+            for (int rank = 0; rank < share.groups(); rank++) {
+                NDArray own = rows.get(rank);
+                worst.add("rank " + rank, error("r" + rank + "/" + key, own));
+                own.close();
+            }
+        } else {
+            NDArray byStep = rows.transpose(1, 2, 0, 3, 4);
+            worst.add("", error(key, byStep));
+            byStep.close();
+        }
+        report.accept(worst.against(name + " queue", EMBEDDINGS));
+    }
+
+    private double error(String key, NDArray actual) {
+        return ErrorMetrics.maxAbsolute(expected.doubles(key), actual.toFloatArray());
+    }
+
     private void state(String prefix, String what, Map<String, NDArray> actual, double tolerance) {
         String r0 = perRank ? "r0/" + prefix : prefix;
         MaxError worst = new MaxError();

@@ -11,6 +11,7 @@ import io.swav.collective.Collective;
 import io.swav.model.Architecture;
 import io.swav.model.Larc;
 import io.swav.model.Learner;
+import io.swav.model.QueueSettings;
 import io.swav.model.Sinkhorn;
 import io.swav.model.StepSettings;
 import io.swav.torch.Precision;
@@ -51,10 +52,6 @@ final class ModelSuite implements Suite {
         }
         if (meta == null) {
             report.accept(GoldenCase.failed(title, "model.json has no case named " + name));
-            return;
-        }
-        if (field(meta, "queue").asInt() > 0) {
-            report.accept(GoldenCase.skipped(title, "mode Queue does not exist yet"));
             return;
         }
         if (!Files.exists(fixture.folder().resolve(base + ".npz"))) {
@@ -103,7 +100,12 @@ final class ModelSuite implements Suite {
                     learner.apply();
                     golden.parameters(step, learner.model());
                 }
-                golden.end(init, learner.model(), learner.optimizer(), drift(rates));
+                Map<String, NDArray> optimizer = learner.optimizer();
+                golden.end(init, learner.model(), optimizer, drift(rates));
+                NDArray queue = optimizer.get(Learner.QUEUE);
+                if (queue != null) {
+                    golden.queue(queue);
+                }
             }
         }
     }
@@ -144,7 +146,8 @@ final class ModelSuite implements Suite {
                 run.localNorm(),
                 StepSettings.BUCKET_BYTES,
                 Precision.FP32,
-                Precision.FP32);
+                Precision.FP32,
+                new QueueSettings(field(meta, "queue").asInt() / batch, 0));
     }
 
     private static double[] rates(JsonNode meta) {
