@@ -25,8 +25,7 @@ import java.util.Map;
 
 /**
  * Checks {@code model_<name>.npz}: whole training steps. Batch norm spans the global batch at every world size, as the
- * file defines; in {@code model_<name>_w2_localbn.npz} it is local to each of the reference's ranks, which are our
- * groups.
+ * file defines; in {@code model_<name>_w2_localbn.npz} it spans the half batch of each of the reference's ranks.
  */
 final class ModelSuite implements Suite {
     private static final String LOCAL = "_w2_localbn";
@@ -59,7 +58,7 @@ final class ModelSuite implements Suite {
             return;
         }
         int batch = field(meta, "B").asInt();
-        int groups = local ? 2 : batch % 4 == 0 ? 4 : batch % 2 == 0 ? 2 : 1;
+        int groups = batch % 4 == 0 ? 4 : batch % 2 == 0 ? 2 : 1;
         if (groups < world.size() || batch % groups != 0) {
             report.accept(GoldenCase.skipped(
                     title, "a batch of " + batch + " cannot be split over " + world.size() + " ranks"));
@@ -136,14 +135,14 @@ final class ModelSuite implements Suite {
         return new StepSettings(
                 batch,
                 group,
-                run.localNorm() ? group : batch,
+                run.localNorm() ? batch / 2 : batch,
                 crops,
                 new Sinkhorn(
                         field(meta, "epsilon").asDouble(), meta.path("iters").asInt(3)),
                 field(meta, "temperature").asDouble(),
                 new Larc(MOMENTUM, field(meta, "wd").asDouble(), TRUST, false),
                 field(meta, "freeze").asLong(),
-                run.localNorm(),
+                true,
                 StepSettings.BUCKET_BYTES,
                 Precision.FP32,
                 Precision.FP32,

@@ -97,6 +97,21 @@ class WorldSizeTest {
         }
     }
 
+    /** Spans of 4 groups, and of all 8, which three and eight ranks share with others. */
+    @Test
+    void batchNormOverGroupsGivesTheSameBitsAtAnyWorldSizeAndAfterAResume() throws Exception {
+        for (int span : new int[] {4, 8}) {
+            Path place = checkpoints.resolve("span" + span);
+            QueueSettings queue = new QueueSettings(2, 0);
+            Training whole = new Training(5, "Bitwise", 4, 4 * span, 0.5, queue);
+            Result undisturbed = train(1, whole, Optional.empty());
+            train(5, new Training(3, "Bitwise", 4, 4 * span, 0.5, queue), Optional.of(new Part(0, place)));
+            for (int size : new int[] {1, 3, 8}) {
+                same(train(size, whole, Optional.of(new Part(3, place))), undisturbed);
+            }
+        }
+    }
+
     /** With local batch norm Fast differs from Bitwise only if a collective sums in an order of its own. */
     @Test
     void fastOverSocketsIsExactWithLocalBatchNorm() throws Exception {

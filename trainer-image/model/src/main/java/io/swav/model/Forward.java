@@ -21,15 +21,19 @@ final class Forward {
         long kept = 0;
         for (MicroBatch microBatch : MicroBatch.of(step.manager, step.runs, step.collective, step.settings.span())) {
             step.watcher.accept(StepPhase.DECODE);
-            List<List<NDArray>> perGroup = new ArrayList<>();
+            List<List<NDArray>> passes = new ArrayList<>();
             for (int group = microBatch.from(); group < microBatch.to(); group++) {
-                perGroup.add(crops.group(step.manager, group));
+                passes.add(MicroBatch.passes(step.manager, step.settings.crops(), crops.group(step.manager, group)));
             }
             step.watcher.accept(StepPhase.FORWARD);
-            List<NDArray> passes = MicroBatch.passes(step.manager, step.settings.crops(), perGroup);
-            ScoredMicroBatch scored = new ScoredMicroBatch(step, microBatch, passes, step.memory.keepsAnother(kept));
+            int groups = microBatch.groups();
+            boolean recompute = step.memory.recomputes(groups);
+            ScoredMicroBatch scored =
+                    new ScoredMicroBatch(step, microBatch, passes, step.memory.keepsAnother(kept, groups), recompute);
             kept += scored.keptBytes();
-            step.memory.learned(scored.keptBytes());
+            if (!recompute) {
+                step.memory.learned(scored.keptBytes(), groups);
+            }
             microBatches.add(scored);
         }
         if (!step.manager.getDevice().isGpu()) {

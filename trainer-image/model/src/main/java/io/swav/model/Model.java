@@ -169,9 +169,9 @@ public final class Model {
 
     /** Returns the backbone's pooled features in eval mode: (B, 3, S, S) to (B, F), attached to {@code manager}. */
     public NDArray features(NDManager manager, NDArray images) {
-        try (Tape tape = new Tape(manager, Tape.TapeMode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
-            tape.pass(statisticViews);
-            NDArray featuresBF = backbone.forward(tape, images);
+        try (Lanes lanes = lanes(manager, Tape.TapeMode.EVAL)) {
+            lanes.pass(statisticViews);
+            NDArray featuresBF = backbone.forward(lanes, List.of(images)).get(0);
             featuresBF.attach(manager);
             return featuresBF;
         }
@@ -179,9 +179,10 @@ public final class Model {
 
     /** Returns embeddings in eval mode, rows of norm 1: (B, 3, S, S) to (B, D), attached to {@code manager}. */
     public NDArray embed(NDManager manager, NDArray images) {
-        try (Tape tape = new Tape(manager, Tape.TapeMode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
-            tape.pass(statisticViews);
-            NDArray embeddingsBD = head.forward(tape, backbone.forward(tape, images));
+        try (Lanes lanes = lanes(manager, Tape.TapeMode.EVAL)) {
+            lanes.pass(statisticViews);
+            NDArray embeddingsBD = head.forward(lanes, backbone.forward(lanes, List.of(images)))
+                    .get(0);
             embeddingsBD.attach(manager);
             return embeddingsBD;
         }
@@ -195,13 +196,18 @@ public final class Model {
      * @return (all rows, D), attached to {@code manager}
      */
     public NDArray embedTraining(NDManager manager, List<NDArray> resolutions) {
-        try (Tape tape = new Tape(manager, Tape.TapeMode.SCORE, Precision.FP32, weightViews, BatchStatistics.local())) {
-            NDArray batch = tape.manager.zeros(new Shape(statisticsSize(resolutions.size())));
-            NDArray embeddingsBD = forward(tape, resolutions, batch);
+        try (NDManager scope = manager.newSubManager();
+                Lanes lanes = lanes(scope, Tape.TapeMode.SCORE)) {
+            NDArray batch = scope.zeros(new Shape(statisticsSize(resolutions.size())));
+            NDArray embeddingsBD = forward(lanes, List.of(resolutions), batch).get(0);
             embeddingsBD.attach(manager);
             update(batch, resolutions.size());
             return embeddingsBD;
         }
+    }
+
+    private Lanes lanes(NDManager manager, Tape.TapeMode mode) {
+        return Lanes.of(new Tape(manager, mode, Precision.FP32, weightViews));
     }
 
     /** Returns the elements of the batch statistics of a step with this many resolutions. */
@@ -212,24 +218,28 @@ public final class Model {
     /**
      * Runs the training forward: the backbone once for each resolution, the head once over everything.
      *
-     * @param resolutions (rows, 3, S, S) each
+     * @param perGroup for each group, for each resolution, (rows, 3, S, S)
      * @param batchStatistics flat, {@link #statisticsSize} elements: receives every batch norm's mean and unbiased
-     *     variance, the backbone's once for each resolution, then the head's
-     * @return embeddings, (all rows, D), on the tape
+     *     variance, the backbone's once for each resolution, then the head's; kept until backward has run
+     * @return embeddings of each group, (all rows, D), on its tape
      */
-    NDArray forward(Tape tape, List<NDArray> resolutions, NDArray batchStatistics) {
-        List<NDArray> featuresBF = new ArrayList<>();
-        Map<String, NDArray> views = Map.of();
-        try (NDManager scope = tape.manager.newSubManager()) {
-            for (int r = 0; r < resolutions.size(); r++) {
-                boolean last = r == resolutions.size() - 1;
-                views = statisticsOf(scope, batchStatistics, r * backboneBuffers, last);
-                tape.pass(views);
-                featuresBF.add(backbone.forward(tape, resolutions.get(r)));
-            }
-            // the last resolution's statistics lie directly before the head's
-            return head.forward(tape, TorchOps.concat(tape.manager, featuresBF, 0));
+    List<NDArray> forward(Lanes lanes, List<List<NDArray>> perGroup, NDArray batchStatistics) {
+        int resolutions = perGroup.get(0).size();
+        List<List<NDArray>> features = new ArrayList<>();
+        for (int r = 0; r < resolutions; r++) {
+            int of = r;
+            lanes.pass(statisticsOf(
+                    batchStatistics.getManager(), batchStatistics, r * backboneBuffers, r == resolutions - 1));
+            features.add(backbone.forward(
+                    lanes, perGroup.stream().map(passes -> passes.get(of)).toList()));
         }
+        List<NDArray> joined = new ArrayList<>();
+        for (int lane = 0; lane < perGroup.size(); lane++) {
+            int of = lane;
+            List<NDArray> passes = features.stream().map(pass -> pass.get(of)).toList();
+            joined.add(TorchOps.concat(lanes.tapes().get(lane).manager, passes, 0));
+        }
+        return head.forward(lanes, joined); // the last resolution's statistics lie directly before the head's
     }
 
     private Map<String, NDArray> statisticsOf(NDManager scope, NDArray flat, long base, boolean withHead) {
@@ -248,19 +258,24 @@ public final class Model {
     /**
      * Runs backward.
      *
-     * @param dyBD gradient of the embeddings, consumed
-     * @param rows the resolutions' numbers of rows
+     * @param dysBD gradient of each group's embeddings, consumed
+     * @param rows the resolutions' numbers of rows in a group
      */
-    void backward(Tape tape, Gradients gradients, NDArray dyBD, long[] rows) {
-        NDArray dxBF = head.backward(tape, gradients, dyBD);
-        long to = dxBF.getShape().get(0);
-        gradients.passes(rows.length);
+    void backward(Lanes lanes, List<NDArray> dysBD, long[] rows) {
+        List<NDArray> dxsBF = head.backward(lanes, dysBD);
+        long end = dxsBF.get(0).getShape().get(0);
+        lanes.tapes().forEach(tape -> tape.gradients().passes(rows.length));
         for (int r = rows.length - 1; r >= 0; r--) {
-            NDArray part = TorchOps.clone(tape.manager, TorchOps.rows(tape.manager, dxBF, to - rows[r], to));
-            to -= rows[r];
-            backbone.backward(tape, gradients, part);
+            long to = end;
+            long from = to - rows[r];
+            backbone.backward(
+                    lanes,
+                    lanes.map(
+                            dxsBF,
+                            (tape, dx) -> TorchOps.clone(tape.manager, TorchOps.rows(tape.manager, dx, from, to))));
+            end = from;
         }
-        dxBF.close();
+        dxsBF.forEach(NDArray::close);
     }
 
     /**

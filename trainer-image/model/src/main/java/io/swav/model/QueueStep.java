@@ -2,7 +2,6 @@ package io.swav.model;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import ai.djl.ndarray.types.Shape;
 import io.swav.collective.Collective;
 import io.swav.collective.GroupRange;
 import io.swav.torch.Precision;
@@ -95,29 +94,7 @@ public final class QueueStep {
      * @param ownBD for each group of this rank, ascending, for each assigned crop: (groupSize, D)
      */
     public void gather(NDManager manager, Collective collective, GroupRange[] runs, List<List<NDArray>> ownBD) {
-        long block = ownBD.get(0).stream().mapToLong(NDArray::size).sum();
-        long most = 0;
-        for (GroupRange run : runs) {
-            most = Math.max(most, run.count());
-        }
-        try (NDManager scope = manager.newSubManager()) {
-            NDArray mine = scope.zeros(new Shape(most * block));
-            long at = 0;
-            for (List<NDArray> group : ownBD) {
-                for (NDArray crop : group) {
-                    TorchOps.copy(
-                            crop, TorchOps.view(scope, mine, at, crop.getShape().getShape()));
-                    at += crop.size();
-                }
-            }
-            NDArray all = scope.zeros(new Shape(runs.length * most * block));
-            collective.allGather(mine, all);
-            List<NDArray> parts = new ArrayList<>();
-            for (int rank = 0; rank < runs.length; rank++) {
-                parts.add(TorchOps.view(scope, all, rank * most * block, runs[rank].count() * block));
-            }
-            batch = Optional.of(TorchOps.concat(manager, parts, 0));
-        }
+        batch = Optional.of(GroupGather.of(manager, collective, runs, ownBD));
     }
 
     /** Pushes the rows of this step, when its result is published. */

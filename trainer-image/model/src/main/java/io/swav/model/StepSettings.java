@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * @param normGroup images that share batch statistics; a multiple of {@code group} that divides {@code batch}
  * @param crops for each entry of spec.crops: count and side
  * @param frozenSteps steps in which the prototypes take no gradient
- * @param bitwise whether sums use one fixed order; needs {@code normGroup} = {@code group}
+ * @param bitwise whether sums use one fixed order
  * @param bucketBytes bytes of gradients that are summed over ranks at a time while backward runs; 0: all after it
  * @param precision of convolutions and the head's linear layers; weights, batch norm, scores and loss are float32
  * @param gradients precision in which gradients travel between ranks; a rank adds in float32
@@ -44,10 +44,6 @@ public record StepSettings(
         if (batch % group != 0 || normGroup % group != 0 || batch % normGroup != 0) {
             throw new IllegalArgumentException("training.groupSize " + group + " must divide batchNorm.groupSize "
                     + normGroup + ", and that training.globalBatch " + batch);
-        }
-        if (bitwise && normGroup != group) {
-            throw new IllegalArgumentException("training.reproducibility Bitwise needs batchNorm.groupSize = "
-                    + "training.groupSize, they are " + normGroup + " and " + group);
         }
         if (bitwise && gradients != Precision.FP32) {
             throw new IllegalArgumentException(

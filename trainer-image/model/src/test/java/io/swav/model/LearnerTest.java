@@ -14,6 +14,7 @@ import io.swav.torch.Precision;
 import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.lang.reflect.Proxy;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
@@ -138,13 +139,54 @@ class LearnerTest {
 
     @Test
     void secondForwardGivesTheBitsOfKeptGraphs() {
-        for (int normGroup : new int[] {4, 8}) {
-            try (Learner kept = learner(settings(normGroup, normGroup == 4), new ActivationBudget(Long.MAX_VALUE));
-                    Learner recomputed = learner(settings(normGroup, normGroup == 4), new ActivationBudget(0))) {
+        recomputingGivesTheBitsOfKeptGraphs(new ActivationBudget(0, Long.MAX_VALUE));
+    }
+
+    /** The size of a group's activations is known after the first one. */
+    @Test
+    void runningBlocksAgainGivesTheBitsOfKeptGraphs() {
+        recomputingGivesTheBitsOfKeptGraphs(new ActivationBudget(0, 0));
+    }
+
+    private void recomputingGivesTheBitsOfKeptGraphs(ActivationBudget small) {
+        ActivationBudget large = new ActivationBudget(Long.MAX_VALUE, Long.MAX_VALUE);
+        for (int normGroup : new int[] {4, 8, 16}) {
+            try (Learner kept = learner(settings(normGroup, true), large);
+                    Learner recomputed = learner(settings(normGroup, true), small)) {
                 for (int i = 0; i < 3; i++) {
                     assertThat(step(recomputed, i)).isEqualTo(step(kept, i));
                 }
                 assertThat(recomputed.digest()).isEqualTo(kept.digest());
+            }
+        }
+    }
+
+    /** The reference normalizes the samples of a span as one batch. */
+    @Test
+    void aSpanHasTheStatisticsOfAllItsSamples() {
+        try (Learner learner = learner(settings(16, true), new ActivationBudget())) {
+            learner.lossAndGradients(crops(0), ALONE, solo, 0, 5);
+            List<float[]> inSpan = learner.outputs().stream()
+                    .map(output -> output.embeddingsBD().get(1).toFloatArray())
+                    .toList();
+            List<NDArray> joined = new ArrayList<>();
+            for (int entry = 0; entry < 2; entry++) {
+                List<NDArray> byCrop = new ArrayList<>();
+                for (int crop = 0; crop < 2; crop++) {
+                    for (int group = 0; group < 4; group++) {
+                        NDArray all = crops(0).group(manager, group).get(entry);
+                        byCrop.add(TorchOps.rows(manager, all, 4L * crop, 4L * crop + 4));
+                    }
+                }
+                joined.add(TorchOps.concat(manager, byCrop, 0));
+            }
+            NDArray asOne = learner.network().embedTraining(manager, joined);
+            for (int group = 0; group < 4; group++) {
+                float[] expected = TorchOps.rows(manager, asOne, 16 + 4L * group, 16 + 4L * group + 4)
+                        .toFloatArray();
+                for (int i = 0; i < expected.length; i++) {
+                    assertThat(inSpan.get(group)[i]).isCloseTo(expected[i], within(1e-5f));
+                }
             }
         }
     }
