@@ -30,8 +30,6 @@ public final class SpecValidator {
     static final String GROUP_SIZE = "spec.training.groupSize must divide spec.training.globalBatch";
     static final String BATCH_NORM =
             "spec.training.batchNorm.groupSize must be a multiple of training.groupSize that divides training.globalBatch";
-    static final String BITWISE = "spec.training.reproducibility Bitwise needs training.batchNorm.groupSize equal to"
-            + " training.groupSize, or unset; use Fast to share batch statistics between groups";
     static final String ROUNDED =
             "spec.training.gradients.precision bf16 needs training.reproducibility Fast: the rounding"
                     + " between trainers depends on their number";
@@ -86,7 +84,6 @@ public final class SpecValidator {
                 BATCH_NORM,
                 broken);
         boolean bitwise = training.reproducibility() == SwavJobSpec.Reproducibility.Bitwise;
-        check(!bitwise || normed == null || normed.equals(training.groupSize()), BITWISE, broken);
         boolean rounded = training.gradients().precision().equals(SwavJobSpec.Precision.bf16.name());
         check(!bitwise || !rounded, ROUNDED, broken);
         check(training.optimizer().warmupEpochs() <= training.epochs(), WARM_UP, broken);

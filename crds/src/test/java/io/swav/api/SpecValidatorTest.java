@@ -1,7 +1,6 @@
 package io.swav.api;
 
 import static io.swav.api.SpecValidator.BATCH_NORM;
-import static io.swav.api.SpecValidator.BITWISE;
 import static io.swav.api.SpecValidator.CACHE_PATH;
 import static io.swav.api.SpecValidator.CACHE_SIZE;
 import static io.swav.api.SpecValidator.CHECKPOINT_URI;
@@ -88,13 +87,13 @@ class SpecValidatorTest {
                 arguments("training: {globalBatch: 100}", List.of(GROUP_SIZE)),
                 arguments("training: {globalBatch: 32}", List.of(GROUPS, GROUP_SIZE)),
                 arguments("training: {batchNorm: {groupSize: 64}}", List.of()),
-                arguments("training: {batchNorm: {groupSize: 128}}", List.of(BITWISE)),
+                arguments("training: {batchNorm: {groupSize: 128}}", List.of()),
                 arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 128}}", List.of()),
                 arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 4096}}", List.of()),
                 arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 96}}", List.of(BATCH_NORM)),
                 arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 8192}}", List.of(BATCH_NORM)),
                 arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 192}}", List.of(BATCH_NORM)),
-                arguments("training: {batchNorm: {groupSize: 32}}", List.of(BATCH_NORM, BITWISE)),
+                arguments("training: {batchNorm: {groupSize: 32}}", List.of(BATCH_NORM)),
                 arguments("training: {gradients: {precision: bf16}}", List.of(ROUNDED)),
                 arguments("training: {reproducibility: Fast, gradients: {precision: bf16}}", List.of()),
                 arguments("training: {epochs: 5}", List.of(WARM_UP)),
