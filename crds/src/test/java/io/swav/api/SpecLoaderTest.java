@@ -17,7 +17,7 @@ class SpecLoaderTest {
     void aBareSpecGetsThePapersDefaults() throws IOException {
         SwavJobSpec spec = load("data: {uri: file:///data}\ntraining: {optimizer: {weightDecay: 1e-5}}\n");
 
-        assertThat(spec.model()).isEqualTo(new SwavJobSpec.Model("resnet50", "imagenet", 3000, 128, 2048));
+        assertThat(spec.model()).isEqualTo(new SwavJobSpec.Model("resnet50", "imagenet", 3000, 128, 2048, null, null));
         assertThat(spec.crops())
                 .containsExactly(
                         new SwavJobSpec.CropSpec(2, 224, 0.14, 1.0), new SwavJobSpec.CropSpec(6, 96, 0.05, 0.14));

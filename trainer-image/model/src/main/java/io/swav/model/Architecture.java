@@ -3,6 +3,7 @@ package io.swav.model;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
@@ -13,7 +14,8 @@ import java.util.Map;
  * @param stemWidth channels after the stem
  * @param bottleneck blocks of 1x1, 3x3, 1x1 convolutions instead of two 3x3
  * @param stages from high to low resolution; all but the first halve it
- * @param hidden width of the head's hidden layer
+ * @param hidden width of the head's hidden layer; 0 for none
+ * @param headNorm whether batch norm follows the hidden layer
  * @param features dimension of the embedding
  * @param prototypes K
  */
@@ -23,14 +25,43 @@ public record Architecture(
         boolean bottleneck,
         List<Stage> stages,
         int hidden,
+        boolean headNorm,
         int features,
         int prototypes) {
 
     /** The number of blocks of one resolution, and their inner and output channels. */
     public record Stage(int blocks, int inner, int width) {}
 
+    /**
+     * The backbones by name: the blocks of each stage and the width, the channels of the stem. Those of SwAV's wide
+     * networks are all w times as many, unlike torchvision's wide_resnet50_2, which widens the 3x3 convolutions alone.
+     */
+    private enum Backbone {
+        RESNET50("resnet50", 64, 4, 3, 4, 6, 3),
+        RESNET50W2("resnet50w2", 128, 4, 3, 4, 6, 3),
+        RESNET50W4("resnet50w4", 256, 4, 3, 4, 6, 3),
+        RESNET50W5("resnet50w5", 320, 4, 3, 4, 6, 3),
+        RESNET101("resnet101", 64, 4, 3, 4, 23, 3),
+        RESNET34("resnet34", 64, 1, 3, 4, 6, 3),
+        RESNET18("resnet18", 64, 1, 2, 2, 2, 2),
+        TINY("tiny", 16, 1, 1, 1, 1, 1);
+
+        private final String title;
+        private final int width;
+        private final int expansion;
+        private final int[] blocks;
+
+        Backbone(String title, int width, int expansion, int... blocks) {
+            this.title = title;
+            this.width = width;
+            this.expansion = expansion;
+            this.blocks = blocks;
+        }
+    }
+
     /** The names that {@link #of} accepts. */
-    public static final List<String> NAMES = List.of("resnet50", "resnet18", "tiny");
+    public static final List<String> NAMES =
+            Arrays.stream(Backbone.values()).map(of -> of.title).toList();
 
     /**
      * Returns the architecture that a job's spec describes.
@@ -38,30 +69,54 @@ public record Architecture(
      * @throws IllegalArgumentException naming the field of the job's spec that is wrong
      */
     public static Architecture of(SwavJobSpec.Model model) {
-        return of(model.architecture(), model.stem(), model.hiddenDim(), model.featureDim(), model.prototypes());
+        Backbone backbone = backbone(model.architecture());
+        Integer width = model.width();
+        return of(
+                backbone,
+                width == null ? backbone.width : width,
+                model.stem(),
+                new Head(
+                        model.hiddenDim(),
+                        model.headNorm() == null,
+                        model.featureDim(),
+                        model.prototypes()));
     }
 
     /**
-     * Returns the architecture of this name.
+     * Returns the architecture of this name, with batch norm in the head.
      *
      * @param name one of {@link #NAMES}
      * @param stem imagenet or small
      * @throws IllegalArgumentException naming the field of the job's spec that is wrong
      */
     public static Architecture of(String name, String stem, int hidden, int features, int prototypes) {
+        Backbone backbone = backbone(name);
+        return of(backbone, backbone.width, stem, new Head(hidden, true, features, prototypes));
+    }
+
+    private record Head(int hidden, boolean norm, int features, int prototypes) {}
+
+    private static Architecture of(Backbone backbone, int width, String stem, Head head) {
         if (!stem.equals("imagenet") && !stem.equals("small")) {
             throw new IllegalArgumentException("model.stem is '" + stem + "', it must be imagenet or small");
         }
-        boolean small = stem.equals("small");
-        return switch (name) {
-            case "resnet50" ->
-                new Architecture(small, 64, true, stages(4, 64, 3, 4, 6, 3), hidden, features, prototypes);
-            case "resnet18" ->
-                new Architecture(small, 64, false, stages(1, 64, 2, 2, 2, 2), hidden, features, prototypes);
-            case "tiny" -> new Architecture(small, 16, false, stages(1, 16, 1, 1, 1, 1), hidden, features, prototypes);
-            default ->
-                throw new IllegalArgumentException("model.architecture is '" + name + "', it must be one of " + NAMES);
-        };
+        return new Architecture(
+                stem.equals("small"),
+                width,
+                backbone.expansion > 1,
+                stages(backbone.expansion, width, backbone.blocks),
+                head.hidden(),
+                head.norm() && head.hidden() > 0,
+                head.features(),
+                head.prototypes());
+    }
+
+    private static Backbone backbone(String name) {
+        return Arrays.stream(Backbone.values())
+                .filter(of -> of.title.equals(name))
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "model.architecture is '" + name + "', it must be one of " + NAMES));
     }
 
     private static List<Stage> stages(int expansion, int inner, int... blocks) {
@@ -99,13 +154,16 @@ public record Architecture(
         if (stages.isEmpty()) {
             throw new IllegalArgumentException("no layer1.0.conv1.weight: this is not the state of a residual network");
         }
+        boolean hasHidden = !shapes.containsKey(ProjectionHead.ALONE + ".weight");
+        boolean headNorm = shapes.containsKey(ProjectionHead.NORM + ".weight");
         return new Architecture(
                 side(shapes, "conv1.weight", 2) == 3,
                 side(shapes, "conv1.weight", 0),
                 bottleneck,
                 List.copyOf(stages),
-                side(shapes, "projection_head.0.weight", 0),
-                side(shapes, "projection_head.3.weight", 0),
+                hasHidden ? side(shapes, ProjectionHead.FIRST + ".weight", 0) : 0,
+                headNorm,
+                side(shapes, ProjectionHead.last(hasHidden, headNorm) + ".weight", 0),
                 side(shapes, "prototypes.weight", 0));
     }
 

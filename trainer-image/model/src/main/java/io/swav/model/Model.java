@@ -37,8 +37,8 @@ public final class Model {
     final NDArray weights;
     final NDArray statistics;
     /**
-     * The number of batches that each batch norm has seen, INT64, in the order of {@link #norms}; the head's is the
-     * last.
+     * The number of batches that each batch norm has seen, INT64, in the order of {@link #norms}: the backbone's, then the
+     * head's if it has one.
      */
     final NDArray counters;
 
@@ -153,10 +153,8 @@ public final class Model {
                 double radius = StrictMath.sqrt(-2 * StrictMath.log(1 - random.nextDouble()));
                 values[i] = (float) (std * radius * StrictMath.cos(2 * StrictMath.PI * random.nextDouble()));
             }
-        } else if (shape.dimension() == 2 || slot.name().matches("projection_head\\.[03]\\.bias")) {
-            long in = shape.dimension() == 2
-                    ? shape.get(1)
-                    : slot.name().contains(".0.") ? architecture.width() : architecture.hidden();
+        } else if (shape.dimension() == 2 || ProjectionHead.isBias(slot.name())) {
+            long in = shape.dimension() == 2 ? shape.get(1) : head.inputs(slot.name());
             double bound = 1 / Math.sqrt((double) in);
             for (int i = 0; i < values.length; i++) {
                 values[i] = (float) (bound * (2 * random.nextDouble() - 1));
@@ -289,12 +287,13 @@ public final class Model {
             for (int r = 0; r < resolutions; r++) {
                 blend(ofBackbone, TorchOps.view(scope, batchStatistics, r * backboneBuffers, backboneBuffers));
             }
-            long ofHead = buffers.size() - backboneBuffers;
+            long size = buffers.size() - backboneBuffers;
             blend(
-                    TorchOps.view(scope, statistics, backboneBuffers, ofHead),
-                    TorchOps.view(scope, batchStatistics, resolutions * backboneBuffers, ofHead));
-            TorchOps.add(TorchOps.rows(scope, counters, 0, norms.size() - 1), resolutions);
-            TorchOps.add(TorchOps.rows(scope, counters, norms.size() - 1, norms.size()), 1);
+                    TorchOps.view(scope, statistics, backboneBuffers, size),
+                    TorchOps.view(scope, batchStatistics, resolutions * backboneBuffers, size));
+            int ofHead = architecture.headNorm() ? 1 : 0;
+            TorchOps.add(TorchOps.rows(scope, counters, 0, norms.size() - ofHead), resolutions);
+            TorchOps.add(TorchOps.rows(scope, counters, norms.size() - ofHead, norms.size()), ofHead);
         }
     }
 
