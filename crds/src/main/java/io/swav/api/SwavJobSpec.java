@@ -296,9 +296,10 @@ public record SwavJobSpec(
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Model(
-            @JsonPropertyDescription("Backbone: resnet50 (default, the paper's); resnet50w2, w4 and w5, the paper's wide"
-                    + " networks, whose layers all have 2, 4 and 5 times the channels; resnet101, resnet34, resnet18; or"
-                    + " tiny, a small residual network for laptops and tests.")
+            @JsonPropertyDescription(
+                    "Backbone: resnet50 (default, the paper's); resnet50w2, w4 and w5, the paper's wide"
+                            + " networks, whose layers all have 2, 4 and 5 times the channels; resnet101, resnet34, resnet18; or"
+                            + " tiny, a small residual network for laptops and tests.")
             @Default("resnet50")
             @SchemaFrom(type = Architecture.class)
             String architecture,
@@ -337,8 +338,8 @@ public record SwavJobSpec(
             @Nullable
             Integer width,
 
-            @JsonPropertyDescription("Whether batch norm follows the head's hidden layer; unset: yes. VISSL's w5 has"
-                    + " none.")
+            @JsonPropertyDescription(
+                    "Whether batch norm follows the head's hidden layer; unset: yes. VISSL's w5 has" + " none.")
             @Nullable
             Boolean headNorm) {
         /** Yes is what unset means, also in the digest of a configuration. */
@@ -595,11 +596,19 @@ public record SwavJobSpec(
             Double temperature,
 
             @JsonPropertyDescription("The queue of mode Queue; by default the paper's at batch 256.") @Nullable
-            Queue queue) {
+            Queue queue,
+
+            @JsonPropertyDescription("Steps, from the first on, in which each code is one-hot: 1 for the image's best"
+                    + " prototype after Sinkhorn. Unset: none.")
+            @Min(0)
+            @Nullable
+            Long hardCodesSteps) {
+        /** None is what unset means, also in the digest of a configuration. */
         public Assignment {
             if (mode == Mode.Queue) {
                 queue = Objects.requireNonNullElse(queue, Queue.STANDARD);
             }
+            hardCodesSteps = hardCodesSteps != null && hardCodesSteps == 0 ? null : hardCodesSteps;
         }
     }
 
@@ -783,7 +792,17 @@ public record SwavJobSpec(
 
             @JsonPropertyDescription("Whether LARC only lowers the learning rate; false by default, as in SwAV.")
             @Default("false")
-            Boolean larcClip) {}
+            Boolean larcClip,
+
+            @JsonPropertyDescription("Whether biases and the parameters of batch norm take plain SGD's step, without"
+                    + " LARC's rate and without weight decay. Unset: no, as in SwAV.")
+            @Nullable
+            Boolean excludeBiasAndNorm) {
+        /** No is what unset means, also in the digest of a configuration. */
+        public Optimizer {
+            excludeBiasAndNorm = Boolean.TRUE.equals(excludeBiasAndNorm) ? excludeBiasAndNorm : null;
+        }
+    }
 
     /** Which samples share batch statistics. */
     @JsonIgnoreProperties(ignoreUnknown = true)

@@ -22,7 +22,7 @@ class SpecLoaderTest {
                 .containsExactly(
                         new SwavJobSpec.CropSpec(2, 224, 0.14, 1.0), new SwavJobSpec.CropSpec(6, 96, 0.05, 0.14));
         assertThat(spec.training().optimizer())
-                .isEqualTo(new SwavJobSpec.Optimizer(4.8, 0.0048, 0.3, 10.0, 0.9, 1e-5, 0.001, false));
+                .isEqualTo(new SwavJobSpec.Optimizer(4.8, 0.0048, 0.3, 10.0, 0.9, 1e-5, 0.001, false, null));
         assertThat(spec.training().groups()).isEqualTo(64);
         assertThat(spec.maxReplicas()).isEqualTo(64);
         assertThat(spec.template()).isNull();

@@ -89,7 +89,9 @@ public final class StormCommand implements Callable<Integer> {
     @Option(names = "--seed", description = "Seed of the fault sequence (default: ${DEFAULT-VALUE}).")
     private long seed = 1;
 
-    @Option(names = "--architecture", description = "Network: tiny, resnet18, resnet50, ... (default: ${DEFAULT-VALUE}).")
+    @Option(
+            names = "--architecture",
+            description = "Network: tiny, resnet18, resnet50, ... (default: ${DEFAULT-VALUE}).")
     private String architecture = "tiny";
 
     @Option(

@@ -1,6 +1,7 @@
 package io.swav.model;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
 import io.swav.torch.HostMemory;
 import java.util.ArrayList;
 import java.util.List;
@@ -53,6 +54,9 @@ final class Forward {
         // read here, after forward, so that the step is not applied if it read a flipped bit
         NDArray votes = StepAgreement.votes(step, vote, state);
         List<List<NDArray>> codesBK = codes(new RankReduction(step, votes));
+        if (step.globalStep < step.settings.hardSteps()) {
+            codesBK = codesBK.stream().map(this::oneHot).toList();
+        }
         List<AssignedMicroBatch> assigned = new ArrayList<>();
         int next = 0;
         for (ScoredMicroBatch scored : microBatches) {
@@ -72,6 +76,20 @@ final class Forward {
         queue.gather(step.manager, step.collective, step.runs, ofGroups(ScoredMicroBatch::embeddings));
         return queue.codes(
                 step.manager, sinkhorn, step.prototypesKD, step.ownGroups().from(), scoresBK, reduction);
+    }
+
+    /** Replaces each code by 1 for its largest entry, the first of equal ones, and 0 for others. */
+    private List<NDArray> oneHot(List<NDArray> codesBK) {
+        List<NDArray> hard = new ArrayList<>();
+        for (NDArray code : codesBK) {
+            try (code;
+                    NDArray best = code.argMax(1)) {
+                NDArray ones = best.oneHot((int) code.getShape().get(1), DataType.FLOAT32);
+                ones.attach(step.manager);
+                hard.add(ones);
+            }
+        }
+        return hard;
     }
 
     /** What a micro-batch has of one group, for each of the first {@code crops} crops. */

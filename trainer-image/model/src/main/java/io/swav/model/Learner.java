@@ -37,6 +37,8 @@ public final class Learner implements TrainStep {
      */
     private static final long COMPARE_MOMENTUM_EVERY = 16;
 
+    /** Elements of an array that can be viewed, and sent, as bytes at once: a gibibyte of FLOAT32. */
+    private static final long PIECE = 1L << 28;
     /** The name of the queue's rows in {@link #optimizer}. */
     public static final String QUEUE = "queue";
 
@@ -50,6 +52,7 @@ public final class Learner implements TrainStep {
     private final NDArray owners;
     private final ActivationBudget memory;
     private final Optional<FeatureQueue> queue;
+    private final List<NDArray> pieces;
     /** Of the initial weights; null for zeros. */
     private @Nullable Long seed;
 
@@ -101,6 +104,10 @@ public final class Learner implements TrainStep {
                         architecture.features(),
                         root))
                 : Optional.empty();
+        List<NDArray> all = new ArrayList<>(List.of(network.weights, momentum, network.statistics, network.counters));
+        queue.map(FeatureQueue::state).ifPresent(all::add);
+        this.pieces =
+                all.stream().flatMap(array -> pieces(array, PIECE).stream()).toList();
     }
 
     /** Sets a listener that is called at the beginning of every phase, on the training thread. */
@@ -131,9 +138,20 @@ public final class Learner implements TrainStep {
 
     @Override
     public List<NDArray> state() {
-        List<NDArray> all = new ArrayList<>(List.of(network.weights, momentum, network.statistics, network.counters));
-        queue.map(FeatureQueue::state).ifPresent(all::add);
-        return all;
+        queue.ifPresent(FeatureQueue::state); // the caller may write to its rows
+        return pieces;
+    }
+
+    /** Returns an array that has up to {@code most} elements, or views of as many of a flat one. */
+    static List<NDArray> pieces(NDArray array, long most) {
+        if (array.size() <= most) {
+            return List.of(array);
+        }
+        List<NDArray> pieces = new ArrayList<>();
+        for (long from = 0; from < array.size(); from += most) {
+            pieces.add(TorchOps.view(array.getManager(), array, from, Math.min(most, array.size() - from)));
+        }
+        return pieces;
     }
 
     /**
@@ -165,8 +183,15 @@ public final class Learner implements TrainStep {
     }
 
     private static long checksum(NDArray array) {
+        return checksum(array, array.size());
+    }
+
+    /** Returns the CRC-32C of the first {@code count} elements. */
+    private static long checksum(NDArray array, long count) {
         CRC32C sum = new CRC32C();
-        sum.update(HostView.of(array).bytes());
+        for (long from = 0; from < count; from += PIECE) {
+            sum.update(HostView.of(array, from, Math.min(PIECE, count - from)).bytes());
+        }
         return sum.getValue();
     }
 
@@ -227,10 +252,8 @@ public final class Learner implements TrainStep {
     }
 
     private String fingerprint(Reduced reduced) {
-        CRC32C sum = new CRC32C();
-        sum.update(HostView.of(reduced.total(), 0, network.parameters.size()).bytes());
         HexFormat hex = HexFormat.of();
-        return hex.toHexDigits((int) sum.getValue())
+        return hex.toHexDigits((int) checksum(reduced.total(), network.parameters.size()))
                 + hex.toHexDigits(Double.hashCode(reduced.result().loss()));
     }
 

@@ -42,6 +42,9 @@ public final class Model {
      */
     final NDArray counters;
 
+    /** For each parameter, in order: 0 for biases and for weights of batch norm, 1 for others; (n) FLOAT64. */
+    final NDArray matrices;
+
     private final List<String> norms = new ArrayList<>();
     final Map<String, NDArray> weightViews;
     private final Map<String, NDArray> statisticViews;
@@ -66,8 +69,17 @@ public final class Model {
         this.weights = root.zeros(new Shape(parameters.size()));
         this.statistics = root.zeros(new Shape(buffers.size()));
         this.counters = root.zeros(new Shape(norms.size()), DataType.INT64);
+        this.matrices = matrices(root);
         this.weightViews = parameters.views(root, weights, 0);
         this.statisticViews = buffers.views(root, statistics, 0);
+    }
+
+    private NDArray matrices(NDManager manager) {
+        List<Double> flags = new ArrayList<>();
+        for (FlatLayout.ParameterSlot slot : parameters.slots()) {
+            flags.add(slot.shape().dimension() > 1 ? 1.0 : 0.0);
+        }
+        return manager.create(flags.stream().mapToDouble(flag -> flag).toArray());
     }
 
     public Architecture architecture() {

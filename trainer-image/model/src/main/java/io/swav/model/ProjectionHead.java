@@ -118,7 +118,8 @@ final class ProjectionHead {
         }
         tape.spent(input);
         if (norm.isPresent()) {
-            // The first bias stands directly before a batch norm, so its gradient is 0. Computing it would give rounding
+            // The first bias stands directly before a batch norm, so its gradient is 0. Computing it would give
+            // rounding
             // noise, which LARC scales to full size and which differs between any two orders of summing.
             tape.gradients().none(FIRST + ".bias");
         }

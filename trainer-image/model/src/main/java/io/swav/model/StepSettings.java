@@ -3,6 +3,7 @@ package io.swav.model;
 import io.swav.api.SwavJobSpec;
 import io.swav.torch.Precision;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param precision of convolutions and the head's linear layers; weights, batch norm, scores and loss are float32
  * @param gradients precision in which gradients travel between ranks; a rank adds in float32
  * @param queue which earlier features Sinkhorn sees
+ * @param hardSteps steps in which codes are one-hot
  */
 public record StepSettings(
         int batch,
@@ -32,13 +34,46 @@ public record StepSettings(
         long bucketBytes,
         Precision precision,
         Precision gradients,
-        QueueSettings queue) {
+        QueueSettings queue,
+        long hardSteps) {
 
     /** The bucket size of a job that does not set it. */
     public static final long BUCKET_BYTES = 25L << 20;
 
     /** {@code count} crops of {@code side} pixels. */
     public record Crops(int count, int side) {}
+
+    /** Creates settings with soft codes in all steps. */
+    public StepSettings(
+            int batch,
+            int group,
+            int normGroup,
+            List<Crops> crops,
+            Sinkhorn sinkhorn,
+            double temperature,
+            Larc larc,
+            long frozenSteps,
+            boolean bitwise,
+            long bucketBytes,
+            Precision precision,
+            Precision gradients,
+            QueueSettings queue) {
+        this(
+                batch,
+                group,
+                normGroup,
+                crops,
+                sinkhorn,
+                temperature,
+                larc,
+                frozenSteps,
+                bitwise,
+                bucketBytes,
+                precision,
+                gradients,
+                queue,
+                0);
+    }
 
     public StepSettings {
         if (batch % group != 0 || normGroup % group != 0 || batch % normGroup != 0) {
@@ -73,13 +108,15 @@ public record StepSettings(
                         optimizer.momentum(),
                         optimizer.weightDecay(),
                         optimizer.trustCoefficient(),
-                        optimizer.larcClip()),
+                        optimizer.larcClip(),
+                        optimizer.excludeBiasAndNorm() != null),
                 training.prototypesFrozenSteps(),
                 training.reproducibility() == SwavJobSpec.Reproducibility.Bitwise,
                 training.gradients().bucketMegabytes() * (1L << 20),
                 precision("training.precision", training.precision()),
                 precision("training.gradients.precision", training.gradients().precision()),
-                queue(spec.assignment(), training.globalBatch()));
+                queue(spec.assignment(), training.globalBatch()),
+                Objects.requireNonNullElse(spec.assignment().hardCodesSteps(), 0L));
     }
 
     private static QueueSettings queue(SwavJobSpec.Assignment assignment, int batch) {
@@ -113,7 +150,8 @@ public record StepSettings(
                 bucketBytes,
                 precision,
                 gradients,
-                QueueSettings.NONE);
+                QueueSettings.NONE,
+                hardSteps);
     }
 
     public int groups() {

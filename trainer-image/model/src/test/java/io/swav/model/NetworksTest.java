@@ -127,7 +127,8 @@ class NetworksTest {
             assertThat(loss).isGreaterThan(0);
             double squares = 0;
             Map<String, NDArray> gradients = new LinkedHashMap<>();
-            for (Map.Entry<String, NDArray> gradient : learner.gradients(manager).entrySet()) {
+            for (Map.Entry<String, NDArray> gradient :
+                    learner.gradients(manager).entrySet()) {
                 if (!gradient.getKey().equals(Model.PROTOTYPES)) { // which are normalized before they are used
                     gradients.put(gradient.getKey(), TorchOps.clone(manager, gradient.getValue()));
                     squares += gradient.getValue().square().sum().getFloat();
@@ -135,11 +136,14 @@ class NetworksTest {
             }
             assertThat(gradients.get(hidden == 0 ? "projection_head.weight" : "projection_head.0.weight"))
                     .isNotNull()
-                    .satisfies(gradient -> assertThat(gradient.abs().sum().getFloat()).isPositive());
+                    .satisfies(gradient ->
+                            assertThat(gradient.abs().sum().getFloat()).isPositive());
             double by = 0.01 / squares;
-            gradients.forEach((name, gradient) -> TorchOps.addScaled(learner.network().weight(name), gradient, by));
+            gradients.forEach(
+                    (name, gradient) -> TorchOps.addScaled(learner.network().weight(name), gradient, by));
             double above = loss(learner);
-            gradients.forEach((name, gradient) -> TorchOps.addScaled(learner.network().weight(name), gradient, -2 * by));
+            gradients.forEach(
+                    (name, gradient) -> TorchOps.addScaled(learner.network().weight(name), gradient, -2 * by));
             double below = loss(learner);
             assertThat((above - below) / (2 * by) / squares).isCloseTo(1, within(0.03));
         }
