@@ -3,7 +3,6 @@ package io.swav.model;
 import ai.djl.ndarray.types.Shape;
 import io.swav.api.SwavJobSpec;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
@@ -33,35 +32,29 @@ public record Architecture(
     public record Stage(int blocks, int inner, int width) {}
 
     /**
-     * The backbones by name: the blocks of each stage and the width, the channels of the stem. Those of SwAV's wide
-     * networks are all w times as many, unlike torchvision's wide_resnet50_2, which widens the 3x3 convolutions alone.
+     * A backbone: its width, which is the channels of the stem, how many times as wide blocks end as they are inside, and
+     * the blocks of each stage. Layers of SwAV's wide networks are all w times as wide, unlike torchvision's
+     * wide_resnet50_2, which widens the 3x3 convolutions alone.
      */
-    private enum Backbone {
-        RESNET50("resnet50", 64, 4, 3, 4, 6, 3),
-        RESNET50W2("resnet50w2", 128, 4, 3, 4, 6, 3),
-        RESNET50W4("resnet50w4", 256, 4, 3, 4, 6, 3),
-        RESNET50W5("resnet50w5", 320, 4, 3, 4, 6, 3),
-        RESNET101("resnet101", 64, 4, 3, 4, 23, 3),
-        RESNET34("resnet34", 64, 1, 3, 4, 6, 3),
-        RESNET18("resnet18", 64, 1, 2, 2, 2, 2),
-        TINY("tiny", 16, 1, 1, 1, 1, 1);
-
-        private final String title;
-        private final int width;
-        private final int expansion;
-        private final int[] blocks;
-
-        Backbone(String title, int width, int expansion, int... blocks) {
-            this.title = title;
-            this.width = width;
-            this.expansion = expansion;
-            this.blocks = blocks;
+    private record Blueprint(String name, int width, int expansion, List<Integer> blocks) {
+        Blueprint(String name, int width, int expansion, Integer... blocks) {
+            this(name, width, expansion, List.of(blocks));
         }
     }
 
+    private static final List<Blueprint> BLUEPRINTS = List.of(
+            new Blueprint("resnet50", 64, 4, 3, 4, 6, 3),
+            new Blueprint("resnet50w2", 128, 4, 3, 4, 6, 3),
+            new Blueprint("resnet50w4", 256, 4, 3, 4, 6, 3),
+            new Blueprint("resnet50w5", 320, 4, 3, 4, 6, 3),
+            new Blueprint("resnet101", 64, 4, 3, 4, 23, 3),
+            new Blueprint("resnet34", 64, 1, 3, 4, 6, 3),
+            new Blueprint("resnet18", 64, 1, 2, 2, 2, 2),
+            new Blueprint("tiny", 16, 1, 1, 1, 1, 1));
+
     /** The names that {@link #of} accepts. */
     public static final List<String> NAMES =
-            Arrays.stream(Backbone.values()).map(of -> of.title).toList();
+            BLUEPRINTS.stream().map(Blueprint::name).toList();
 
     /**
      * Returns the architecture that a job's spec describes.
@@ -69,11 +62,11 @@ public record Architecture(
      * @throws IllegalArgumentException naming the field of the job's spec that is wrong
      */
     public static Architecture of(SwavJobSpec.Model model) {
-        Backbone backbone = backbone(model.architecture());
+        Blueprint backbone = blueprint(model.architecture());
         Integer width = model.width();
         return of(
                 backbone,
-                width == null ? backbone.width : width,
+                width == null ? backbone.width() : width,
                 model.stem(),
                 new Head(model.hiddenDim(), model.headNorm() == null, model.featureDim(), model.prototypes()));
     }
@@ -86,39 +79,39 @@ public record Architecture(
      * @throws IllegalArgumentException naming the field of the job's spec that is wrong
      */
     public static Architecture of(String name, String stem, int hidden, int features, int prototypes) {
-        Backbone backbone = backbone(name);
-        return of(backbone, backbone.width, stem, new Head(hidden, true, features, prototypes));
+        Blueprint backbone = blueprint(name);
+        return of(backbone, backbone.width(), stem, new Head(hidden, true, features, prototypes));
     }
 
     private record Head(int hidden, boolean norm, int features, int prototypes) {}
 
-    private static Architecture of(Backbone backbone, int width, String stem, Head head) {
+    private static Architecture of(Blueprint backbone, int width, String stem, Head head) {
         if (!stem.equals("imagenet") && !stem.equals("small")) {
             throw new IllegalArgumentException("model.stem is '" + stem + "', it must be imagenet or small");
         }
         return new Architecture(
                 stem.equals("small"),
                 width,
-                backbone.expansion > 1,
-                stages(backbone.expansion, width, backbone.blocks),
+                backbone.expansion() > 1,
+                stages(backbone.expansion(), width, backbone.blocks()),
                 head.hidden(),
                 head.norm() && head.hidden() > 0,
                 head.features(),
                 head.prototypes());
     }
 
-    private static Backbone backbone(String name) {
-        return Arrays.stream(Backbone.values())
-                .filter(of -> of.title.equals(name))
+    private static Blueprint blueprint(String name) {
+        return BLUEPRINTS.stream()
+                .filter(of -> of.name().equals(name))
                 .findFirst()
                 .orElseThrow(() -> new IllegalArgumentException(
                         "model.architecture is '" + name + "', it must be one of " + NAMES));
     }
 
-    private static List<Stage> stages(int expansion, int inner, int... blocks) {
+    private static List<Stage> stages(int expansion, int inner, List<Integer> blocks) {
         List<Stage> stages = new ArrayList<>();
-        for (int i = 0; i < blocks.length; i++) {
-            stages.add(new Stage(blocks[i], inner << i, (inner << i) * expansion));
+        for (int i = 0; i < blocks.size(); i++) {
+            stages.add(new Stage(blocks.get(i), inner << i, (inner << i) * expansion));
         }
         return List.copyOf(stages);
     }

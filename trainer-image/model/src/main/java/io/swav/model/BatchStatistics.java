@@ -25,13 +25,9 @@ final class BatchStatistics {
      * @param runs the groups of each rank of {@code collective} within the span, in rank order
      * @param keeper owns the merged statistics
      */
-    private record Span(Collective collective, GroupRange[] runs, NDManager keeper) {
+    private record Span(Collective collective, List<GroupRange> runs, NDManager keeper) {
         int groups() {
-            int groups = 0;
-            for (GroupRange run : runs) {
-                groups += run.count();
-            }
-            return groups;
+            return runs.stream().mapToInt(GroupRange::count).sum();
         }
     }
 
@@ -56,8 +52,8 @@ final class BatchStatistics {
      * @param runs the groups of each of them within the span, in rank order
      * @param keeper owns the statistics; it outlives the tapes
      */
-    static BatchStatistics shared(Collective collective, GroupRange[] runs, NDManager keeper) {
-        return new BatchStatistics(Optional.of(new Span(collective, runs, keeper)));
+    static BatchStatistics shared(Collective collective, List<GroupRange> runs, NDManager keeper) {
+        return new BatchStatistics(Optional.of(new Span(collective, List.copyOf(runs), keeper)));
     }
 
     boolean synchronize() {
@@ -117,16 +113,14 @@ final class BatchStatistics {
             off.attach(scope);
             off.muli(off).addi(moments.get(1));
             NDArray variance = meanOverGroups(scope, off);
-            return new Shared(
-                    narrow(of.keeper(), centre),
-                    narrow(of.keeper(), variance),
-                    (double) of.groups() * (xs.get(0).size() / channels));
+            return new Shared(narrow(of.keeper(), centre), narrow(of.keeper(), variance), count(xs.get(0)));
         }
     }
 
     /** Returns the number of values of a channel of {@code x}, of one group, in all groups of the span. */
     double count(NDArray x) {
-        return (double) span.orElseThrow().groups() * (x.size() / x.getShape().get(1));
+        long ofGroup = x.size() / x.getShape().get(1);
+        return (double) ofGroup * span.orElseThrow().groups();
     }
 
     /**

@@ -21,7 +21,7 @@ final class GroupGather {
      *     blocks of all groups have as many elements
      * @return (groups · elements of a block), attached to {@code manager}
      */
-    static NDArray of(NDManager manager, Collective collective, GroupRange[] runs, List<List<NDArray>> ownBlocks) {
+    static NDArray of(NDManager manager, Collective collective, List<GroupRange> runs, List<List<NDArray>> ownBlocks) {
         try (NDManager scope = manager.newSubManager()) {
             List<NDArray> flat = new ArrayList<>();
             for (List<NDArray> block : ownBlocks) {
@@ -32,21 +32,19 @@ final class GroupGather {
                 }
             }
             long block = ownBlocks.get(0).stream().mapToLong(NDArray::size).sum();
-            if (runs.length == 1) {
+            if (runs.size() == 1) {
                 return TorchOps.concat(manager, flat, 0);
             }
-            long most = 0;
-            for (GroupRange run : runs) {
-                most = Math.max(most, run.count());
-            }
+            long most = runs.stream().mapToLong(GroupRange::count).max().orElseThrow();
             if (ownBlocks.size() < most) {
                 flat.add(scope.zeros(new Shape((most - ownBlocks.size()) * block)));
             }
-            NDArray all = scope.zeros(new Shape(runs.length * most * block));
+            NDArray all = scope.zeros(new Shape(runs.size() * most * block));
             collective.allGather(TorchOps.concat(scope, flat, 0), all);
             List<NDArray> parts = new ArrayList<>();
-            for (int rank = 0; rank < runs.length; rank++) {
-                parts.add(TorchOps.view(scope, all, rank * most * block, runs[rank].count() * block));
+            for (int rank = 0; rank < runs.size(); rank++) {
+                parts.add(TorchOps.view(
+                        scope, all, rank * most * block, runs.get(rank).count() * block));
             }
             return TorchOps.concat(manager, parts, 0);
         }

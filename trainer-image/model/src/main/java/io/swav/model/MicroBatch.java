@@ -41,9 +41,9 @@ record MicroBatch(int from, int to, boolean first, BatchStatistics batchStatisti
         int[] owners = IntStream.range(0, runs.length)
                 .filter(rank -> runs[rank].from() < end && runs[rank].to() > start)
                 .toArray();
-        GroupRange[] within = Arrays.stream(owners)
+        List<GroupRange> within = Arrays.stream(owners)
                 .mapToObj(rank -> new GroupRange(Math.max(runs[rank].from(), start), Math.min(runs[rank].to(), end)))
-                .toArray(GroupRange[]::new);
+                .toList();
         return BatchStatistics.shared(owners.length == 1 ? collective : collective.subgroup(owners), within, manager);
     }
 

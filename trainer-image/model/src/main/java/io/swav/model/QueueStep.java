@@ -94,7 +94,7 @@ public final class QueueStep {
      * @param ownBD for each group of this rank, ascending, for each assigned crop: (groupSize, D)
      */
     public void gather(NDManager manager, Collective collective, GroupRange[] runs, List<List<NDArray>> ownBD) {
-        batch = Optional.of(GroupGather.of(manager, collective, runs, ownBD));
+        batch = Optional.of(GroupGather.of(manager, collective, List.of(runs), ownBD));
     }
 
     /** Pushes the rows of this step, when its result is published. */

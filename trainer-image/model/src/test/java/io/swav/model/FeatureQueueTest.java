@@ -114,8 +114,7 @@ class FeatureQueueTest {
     void isPartOfTheDigestTheCheckpointAndTheInitialState() {
         try (Learner learner = learner(new QueueSettings(2, 0))) {
             byte[] initial = learner.digest();
-            NDArray rows = learner.optimizer().get(Learner.QUEUE);
-            assertThat(rows).isNotNull();
+            NDArray rows = Objects.requireNonNull(learner.optimizer().get(Learner.QUEUE));
             TorchOps.fill(rows, 0.5);
             byte[] filled = learner.digest();
             assertThat(filled).isNotEqualTo(initial).hasSize(initial.length);

@@ -15,6 +15,7 @@ import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,7 +63,7 @@ class NetworksTest {
         return count;
     }
 
-    private static Architecture small(String architecture, int hidden, boolean headNorm, Integer width) {
+    private static Architecture small(String architecture, int hidden, boolean headNorm, @Nullable Integer width) {
         return Architecture.of(
                 new SwavJobSpec.Model(architecture, "small", 20, 16, hidden, width, headNorm ? null : false));
     }
