@@ -9,14 +9,21 @@ import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import io.fabric8.generator.annotation.Default;
 import io.fabric8.generator.annotation.Max;
 import io.fabric8.generator.annotation.Min;
+import io.fabric8.generator.annotation.ValidationRule;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** Sinkhorn's settings, paper section 3.1 and its appendix. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
+@ValidationRule(
+        value = "!has(self.queue) || self.mode == 'Queue'",
+        message = SpecValidator.QUEUE_MODE,
+        fieldPath = ".queue")
 public record AssignmentSpec(
         @JsonPropertyDescription("QueueFree (default): Sinkhorn sees the full global batch of the step and nothing"
-                + " else, which works for small batches too. Queue: the paper's queue of earlier features;"
-                + " not available yet, such a job is Failed with reason NotAvailable.")
+                + " else, which works for small batches too. Queue: it also sees features of earlier steps, the"
+                + " paper's way with small batches.")
         @Default("QueueFree")
         @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
         Mode mode,
@@ -35,7 +42,47 @@ public record AssignmentSpec(
         @Default("0.1")
         @Min(value = 0, inclusive = false)
         @Max(10)
-        Double temperature) {
+        Double temperature,
+
+        @JsonPropertyDescription("The queue of mode Queue; by default the paper's at batch 256.") @Nullable
+        Queue queue,
+
+        @JsonPropertyDescription("Steps, from the first on, in which each code is one-hot: 1 for the image's best"
+                + " prototype after Sinkhorn. Unset: none.")
+        @Min(0)
+        @Nullable
+        Long hardCodesSteps) {
+    /** None is what unset means, also in the digest of a configuration. */
+    public AssignmentSpec {
+        if (mode == Mode.Queue) {
+            queue = Objects.requireNonNullElse(queue, Queue.STANDARD);
+        }
+        hardCodesSteps = hardCodesSteps != null && hardCodesSteps == 0 ? null : hardCodesSteps;
+    }
+
+    /** The queue of earlier features, paper section 3.1, "Working with small batches". */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
+    public record Queue(
+            @JsonPropertyDescription("Features of each assigned crop (one of the first resolution) that the queue"
+                    + " keeps, over all trainers, 3840 by default. At least training.globalBatch, and rounded down to"
+                    + " a multiple of it.")
+            @Default("3840")
+            @Min(1)
+            @Max(16_777_216)
+            Integer length,
+
+            @JsonPropertyDescription("Epoch, counted from 0, in which features begin to enter the queue, 15 by"
+                    + " default; Sinkhorn uses it as soon as it is full, length / globalBatch steps later.")
+            @Default("15")
+            @Min(0)
+            @Max(1_000_000)
+            Integer fromEpoch) {
+        static final int LENGTH = 3840;
+        static final int FROM_EPOCH = 15;
+        static final Queue STANDARD = new Queue(LENGTH, FROM_EPOCH);
+    }
+
     /** Which features Sinkhorn sees beside those of the step: none, or a queue of earlier ones. */
     public enum Mode {
         QueueFree,

@@ -20,7 +20,6 @@ public enum ConditionReason {
     // what blocks the job
     Stalled,
     InvalidSpec,
-    NotAvailable,
     PodRefused,
     PodCannotStart,
     OrphanedPods,

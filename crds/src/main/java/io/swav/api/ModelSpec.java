@@ -7,13 +7,15 @@ import io.fabric8.crd.generator.annotation.SchemaFrom;
 import io.fabric8.generator.annotation.Default;
 import io.fabric8.generator.annotation.Max;
 import io.fabric8.generator.annotation.Min;
+import org.jspecify.annotations.Nullable;
 
 /** The network. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record ModelSpec(
-        @JsonPropertyDescription("Backbone: resnet50 (default, the paper's), resnet18, or tiny, a small residual"
-                + " network for laptops and tests.")
+        @JsonPropertyDescription("Backbone: resnet50 (default, the paper's); resnet50w2, w4 and w5, the paper's wide"
+                + " networks, whose layers all have 2, 4 and 5 times the channels; resnet101, resnet34, resnet18; or"
+                + " tiny, a small residual network for laptops and tests.")
         @Default("resnet50")
         @SchemaFrom(type = Architecture.class)
         String architecture,
@@ -38,14 +40,36 @@ public record ModelSpec(
         @Max(65_536)
         Integer featureDim,
 
-        @JsonPropertyDescription("Width of the projection head's hidden layer, 2048 by default.")
+        @JsonPropertyDescription("Width of the projection head's hidden layer, 2048 by default; 0 for a head of a"
+                + " single linear layer.")
         @Default("2048")
-        @Min(1)
+        @Min(0)
         @Max(65_536)
-        Integer hiddenDim) {
+        Integer hiddenDim,
+
+        @JsonPropertyDescription("Channels of the backbone's stem, to which all its layers are proportional; unset:"
+                + " the architecture's own, 64, or 16 of tiny. For small budgets: resnet18 of width 32.")
+        @Min(1)
+        @Max(1024)
+        @Nullable
+        Integer width,
+
+        @JsonPropertyDescription("Whether batch norm follows the head's hidden layer; unset: yes. VISSL's w5 has none.")
+        @Nullable
+        Boolean headNorm) {
+    /** Yes is what unset means, also in the digest of a configuration. */
+    public ModelSpec {
+        headNorm = Boolean.FALSE.equals(headNorm) ? headNorm : null;
+    }
+
     /** The schema's values of {@link ModelSpec#architecture}. */
     enum Architecture {
         resnet50,
+        resnet50w2,
+        resnet50w4,
+        resnet50w5,
+        resnet101,
+        resnet34,
         resnet18,
         tiny
     }

@@ -22,11 +22,14 @@ public final class SpecValidator {
     static final String TWO_CROPS =
             "spec.crops needs at least two crops of an image: each crop predicts the codes of the others";
     static final String SCALES = "spec.crops: minScale must be below maxScale";
+    static final String QUEUE_MODE = "spec.assignment.queue needs spec.assignment.mode Queue";
+    static final String QUEUE_LENGTH = "spec.assignment.queue.length, 3840 if unset, must be at least"
+            + " spec.training.globalBatch: the queue holds whole batches";
+    static final String QUEUE_EPOCH = "spec.assignment.queue.fromEpoch, 15 if unset, must be below"
+            + " spec.training.epochs: the queue would never be used";
     static final String GROUP_SIZE = "spec.training.groupSize must divide spec.training.globalBatch";
     static final String BATCH_NORM =
             "spec.training.batchNorm.groupSize must be a multiple of training.groupSize that divides training.globalBatch";
-    static final String BITWISE = "spec.training.reproducibility Bitwise needs training.batchNorm.groupSize equal to"
-            + " training.groupSize, or unset; use Fast to share batch statistics between groups";
     static final String ROUNDED =
             "spec.training.gradients.precision bf16 needs training.reproducibility Fast: the rounding"
                     + " between trainers depends on their number";
@@ -69,6 +72,11 @@ public final class SpecValidator {
         for (CropSpec crop : spec.crops()) {
             check(crop.minScale() < crop.maxScale(), SCALES, broken);
         }
+        AssignmentSpec.Queue queue = spec.assignment().queue();
+        boolean queued = spec.assignment().mode() == AssignmentSpec.Mode.Queue;
+        check(queue == null || queued, QUEUE_MODE, broken);
+        check(queue == null || !queued || training.globalBatch() <= queue.length(), QUEUE_LENGTH, broken);
+        check(queue == null || !queued || training.epochs() > queue.fromEpoch(), QUEUE_EPOCH, broken);
         check(training.globalBatch() % training.groupSize() == 0, GROUP_SIZE, broken);
         Integer normed = training.batchNorm().groupSize();
         check(
@@ -76,7 +84,6 @@ public final class SpecValidator {
                 BATCH_NORM,
                 broken);
         boolean bitwise = training.reproducibility() == TrainingSpec.Reproducibility.Bitwise;
-        check(!bitwise || normed == null || normed.equals(training.groupSize()), BITWISE, broken);
         boolean rounded = training.gradients().precision().equals(TrainingSpec.Precision.bf16.name());
         check(!bitwise || !rounded, ROUNDED, broken);
         check(training.optimizer().warmupEpochs() <= training.epochs(), WARM_UP, broken);

@@ -48,6 +48,16 @@ import org.jspecify.annotations.Nullable;
         message = SpecValidator.TWO_CROPS,
         fieldPath = ".crops")
 @ValidationRule(
+        value = "self.assignment.mode != 'Queue' || self.training.globalBatch"
+                + " <= (has(self.assignment.queue) ? self.assignment.queue.length : 3840)",
+        message = SpecValidator.QUEUE_LENGTH,
+        fieldPath = ".assignment.queue.length")
+@ValidationRule(
+        value = "self.assignment.mode != 'Queue' || self.training.epochs"
+                + " > (has(self.assignment.queue) ? self.assignment.queue.fromEpoch : 15)",
+        message = SpecValidator.QUEUE_EPOCH,
+        fieldPath = ".assignment.queue.fromEpoch")
+@ValidationRule(
         value = "self.training.globalBatch % self.training.groupSize == 0",
         message = SpecValidator.GROUP_SIZE,
         fieldPath = ".training.groupSize")
@@ -56,11 +66,6 @@ import org.jspecify.annotations.Nullable;
                 + " || (self.training.batchNorm.groupSize % self.training.groupSize == 0"
                 + " && self.training.globalBatch % self.training.batchNorm.groupSize == 0)",
         message = SpecValidator.BATCH_NORM,
-        fieldPath = ".training.batchNorm")
-@ValidationRule(
-        value = "self.training.reproducibility != 'Bitwise' || !has(self.training.batchNorm.groupSize)"
-                + " || self.training.batchNorm.groupSize == self.training.groupSize",
-        message = SpecValidator.BITWISE,
         fieldPath = ".training.batchNorm")
 @ValidationRule(
         value = "self.training.reproducibility != 'Bitwise' || self.training.gradients.precision == 'fp32'",

@@ -55,8 +55,7 @@ public record TrainingSpec(
         String precision,
 
         @JsonPropertyDescription("Bitwise (default): the weights are the same bits at every world size and after"
-                + " any resize; needs batchNorm.groupSize = groupSize. Fast: sums may run in any order,"
-                + " results agree up to rounding.")
+                + " any resize. Fast: sums may run in any order, results agree up to rounding.")
         @Default("Bitwise")
         @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
         Reproducibility reproducibility,
@@ -164,15 +163,26 @@ public record TrainingSpec(
 
             @JsonPropertyDescription("Whether LARC only lowers the learning rate; false by default, as in SwAV.")
             @Default("false")
-            Boolean larcClip) {}
+            Boolean larcClip,
+
+            @JsonPropertyDescription("Whether biases and the parameters of batch norm take plain SGD's step, without"
+                    + " LARC's rate and without weight decay. Unset: no, as in SwAV.")
+            @Nullable
+            Boolean excludeBiasAndNorm) {
+        /** No is what unset means, also in the digest of a configuration. */
+        public Optimizer {
+            excludeBiasAndNorm = Boolean.TRUE.equals(excludeBiasAndNorm) ? excludeBiasAndNorm : null;
+        }
+    }
 
     /** Which samples share batch statistics. */
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record BatchNorm(
             @JsonPropertyDescription("Images that share batch statistics: training.groupSize if unset (no"
-                    + " communication), or, in Fast, a multiple of it up to the global batch (trainers"
-                    + " synchronize).")
+                    + " communication), or a multiple of it up to the global batch: groups then go through the network"
+                    + " layer by layer, and trainers synchronize in each. The paper's runs share 512 images at batch"
+                    + " 4096 and all 256 at 256.")
             @Min(1)
             @Max(16_777_216)
             @Nullable

@@ -1,7 +1,6 @@
 package io.swav.api;
 
 import static io.swav.api.SpecValidator.BATCH_NORM;
-import static io.swav.api.SpecValidator.BITWISE;
 import static io.swav.api.SpecValidator.CACHE_PATH;
 import static io.swav.api.SpecValidator.CACHE_SIZE;
 import static io.swav.api.SpecValidator.CHECKPOINT_URI;
@@ -19,6 +18,9 @@ import static io.swav.api.SpecValidator.GROUPS;
 import static io.swav.api.SpecValidator.GROUP_SIZE;
 import static io.swav.api.SpecValidator.MAX_REPLICAS;
 import static io.swav.api.SpecValidator.MIN_REPLICAS;
+import static io.swav.api.SpecValidator.QUEUE_EPOCH;
+import static io.swav.api.SpecValidator.QUEUE_LENGTH;
+import static io.swav.api.SpecValidator.QUEUE_MODE;
 import static io.swav.api.SpecValidator.ROUNDED;
 import static io.swav.api.SpecValidator.SCALES;
 import static io.swav.api.SpecValidator.TWO_CROPS;
@@ -66,16 +68,32 @@ class SpecValidatorTest {
                 arguments("elastic: {maxReplicas: 65}", List.of(GROUPS)),
                 arguments("elastic: {maxReplicas: 64}", List.of()),
                 arguments("training: {globalBatch: 256, groupSize: 64}, replicas: 5", List.of(GROUPS)),
+                arguments("assignment: {queue: {length: 4096}}", List.of(QUEUE_MODE)),
+                arguments("assignment: {queue: {}}", List.of(QUEUE_MODE)),
+                arguments("assignment: {mode: Queue}", List.of(QUEUE_LENGTH)),
+                arguments("assignment: {mode: Queue}, training: {globalBatch: 256}", List.of()),
+                arguments("assignment: {mode: Queue, queue: {}}, training: {globalBatch: 256}", List.of()),
+                arguments(
+                        "assignment: {mode: Queue, queue: {length: 255}}, training: {globalBatch: 256}",
+                        List.of(QUEUE_LENGTH)),
+                arguments(
+                        "assignment: {mode: Queue, queue: {length: 256, fromEpoch: 0}}, training: {globalBatch: 256}",
+                        List.of()),
+                arguments("assignment: {mode: Queue}, training: {globalBatch: 256, epochs: 15}", List.of(QUEUE_EPOCH)),
+                arguments("assignment: {mode: Queue}, training: {globalBatch: 256, epochs: 16}", List.of()),
+                arguments(
+                        "assignment: {mode: Queue, queue: {fromEpoch: 100}}, training: {globalBatch: 256}",
+                        List.of(QUEUE_EPOCH)),
                 arguments("training: {globalBatch: 100}", List.of(GROUP_SIZE)),
                 arguments("training: {globalBatch: 32}", List.of(GROUPS, GROUP_SIZE)),
                 arguments("training: {batchNorm: {groupSize: 64}}", List.of()),
-                arguments("training: {batchNorm: {groupSize: 128}}", List.of(BITWISE)),
+                arguments("training: {batchNorm: {groupSize: 128}}", List.of()),
                 arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 128}}", List.of()),
                 arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 4096}}", List.of()),
                 arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 96}}", List.of(BATCH_NORM)),
                 arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 8192}}", List.of(BATCH_NORM)),
                 arguments("training: {reproducibility: Fast, batchNorm: {groupSize: 192}}", List.of(BATCH_NORM)),
-                arguments("training: {batchNorm: {groupSize: 32}}", List.of(BATCH_NORM, BITWISE)),
+                arguments("training: {batchNorm: {groupSize: 32}}", List.of(BATCH_NORM)),
                 arguments("training: {gradients: {precision: bf16}}", List.of(ROUNDED)),
                 arguments("training: {reproducibility: Fast, gradients: {precision: bf16}}", List.of()),
                 arguments("training: {epochs: 5}", List.of(WARM_UP)),
@@ -142,6 +160,7 @@ class SpecValidatorTest {
                 arguments("data: {uri: file:///data, s3: {region: eu-west-1}}", List.of(FIXED_DATA)),
                 arguments("crops: [{count: 2, size: 32, minScale: 0.2, maxScale: 1}]", List.of(FIXED_CROPS)),
                 arguments("assignment: {epsilon: 0.03}", List.of(FIXED_ASSIGNMENT)),
+                arguments("assignment: {mode: Queue, queue: {length: 4096}}", List.of(FIXED_ASSIGNMENT)),
                 arguments("training: {seed: 1}", List.of(FIXED_TRAINING)),
                 arguments("training: {globalBatch: 2048, groupSize: 32}", List.of(FIXED_TRAINING)),
                 arguments("training: {batchNorm: {groupSize: 64}}", List.of(FIXED_TRAINING)),

@@ -213,9 +213,7 @@ final class Obstacles {
                     .or(() -> blockedReports().map(why -> ConditionReason.ReportsBlocked))
                     .orElse(ofPods);
         }
-        return snapshot.problems().stream().anyMatch(problem -> problem.reason() == ConditionReason.NotAvailable)
-                ? ConditionReason.NotAvailable
-                : ConditionReason.InvalidSpec;
+        return snapshot.problems().get(0).reason();
     }
 
     private String problems() {

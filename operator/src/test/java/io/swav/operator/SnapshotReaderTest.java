@@ -12,7 +12,6 @@ import io.fabric8.kubernetes.api.model.Pod;
 import io.fabric8.kubernetes.api.model.PodStatus;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
-import io.swav.api.ConditionReason;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
@@ -134,13 +133,10 @@ class SnapshotReaderTest {
 
     @Test
     void statesForEachProblemOfTheSpecWhyItIsRejected() {
-        SwavJob queue = Jobs.job("replicas: 1, assignment: {mode: Queue}");
-        queue.getMetadata().setName("n".repeat(53));
-        assertThat(reader().read(queue, List.of(), NOW).problems())
+        SwavJob named = Jobs.job("replicas: 1");
+        named.getMetadata().setName("n".repeat(53));
+        assertThat(reader().read(named, List.of(), NOW).problems())
                 .containsExactly(
-                        new Problem(
-                                ConditionReason.NotAvailable,
-                                "spec.assignment.mode Queue is not available yet: use QueueFree"),
                         Problem.invalid("metadata.name is longer than 52 characters: pods are named after it"));
     }
 

@@ -103,17 +103,13 @@ class StatusBuilderTest {
     }
 
     @Test
-    void theReasonToStallSaysWhetherALaterVersionWouldAcceptTheSpec() {
-        Problem invalid = Problem.invalid("spec.crops");
-        Problem notAvailable = new Problem(ConditionReason.NotAvailable, "mode Queue");
-        SwavJob job = Jobs.job("replicas: 1");
-        assertThat(condition(status(job, List.of(invalid), WORLD, PlannerState.EMPTY), ConditionType.Stalled)
-                        .reason())
-                .isEqualTo("InvalidSpec");
-        assertThat(condition(
-                        status(job, List.of(invalid, notAvailable), WORLD, PlannerState.EMPTY), ConditionType.Stalled))
-                .returns("NotAvailable", JobCondition::reason)
-                .returns("spec.crops; mode Queue. The job continues with its previous spec", JobCondition::message);
+    void aProblemOfTheSpecIsTheReasonToStall() {
+        JobCondition stalled = condition(
+                status(Jobs.job("replicas: 1"), List.of(Problem.invalid("spec.crops")), WORLD, PlannerState.EMPTY),
+                ConditionType.Stalled);
+        assertThat(stalled)
+                .returns("InvalidSpec", JobCondition::reason)
+                .returns("spec.crops. The job continues with its previous spec", JobCondition::message);
     }
 
     @Test

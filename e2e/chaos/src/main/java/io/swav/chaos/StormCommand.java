@@ -89,7 +89,9 @@ public final class StormCommand implements Callable<Integer> {
     @Option(names = "--seed", description = "Seed of the fault sequence (default: ${DEFAULT-VALUE}).")
     private long seed = 1;
 
-    @Option(names = "--architecture", description = "Network: tiny, resnet18 or resnet50 (default: ${DEFAULT-VALUE}).")
+    @Option(
+            names = "--architecture",
+            description = "Network: tiny, resnet18, resnet50, ... (default: ${DEFAULT-VALUE}).")
     private String architecture = "tiny";
 
     @Option(
@@ -106,6 +108,18 @@ public final class StormCommand implements Callable<Integer> {
 
     @Option(names = "--group-size", description = "Images per group (default: ${DEFAULT-VALUE}).")
     private int groupSize = 32;
+
+    @Option(
+            names = "--norm-size",
+            paramLabel = "N",
+            description = "Images that share batch statistics, a multiple of --group-size (default: one group).")
+    private int normSize;
+
+    @Option(
+            names = "--queue",
+            paramLabel = "N",
+            description = "Features of each assigned crop that a queue keeps, from epoch 0 on (default: no queue).")
+    private int queue;
 
     @Option(names = "--every-steps", description = "Steps between checkpoints (default: ${DEFAULT-VALUE}).")
     private long everySteps = 25;
@@ -149,7 +163,8 @@ public final class StormCommand implements Callable<Integer> {
         boolean compare = seconds == 0;
         StormScript.FaultPlan faultPlan = faults.plan(ranks, min, max, nodes, killEvery);
         String images = images(home);
-        StormJob job = StormJob.of(new StormJob.Size(architecture, images, steps, batch, groupSize, mode));
+        StormJob job = StormJob.of(new StormJob.Size(
+                architecture, images, steps, batch, groupSize, normSize == 0 ? groupSize : normSize, queue, mode));
         List<Planned> script = script(faultPlan);
         boolean apart = faultPlan.count(Kind.NODE) > 0;
         Optional<StormImages> copy = faultPlan.count(Kind.OTHER_DATA) > 0

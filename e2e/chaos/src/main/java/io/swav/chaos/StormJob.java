@@ -37,6 +37,8 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
      *
      * @param data URI of the images
      * @param batch images per step, over all ranks
+     * @param normSize images that share batch statistics
+     * @param queue features of each assigned crop that the queue keeps; 0 for no queue
      */
     record Size(
             String architecture,
@@ -44,7 +46,13 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
             long steps,
             int batch,
             int groupSize,
-            TrainingSpec.Reproducibility reproducibility) {}
+            int normSize,
+            int queue,
+            TrainingSpec.Reproducibility reproducibility) {
+        private String assignment() {
+            return queue == 0 ? "{}" : "{mode: Queue, queue: {length: " + queue + ", fromEpoch: 0}}";
+        }
+    }
 
     static StormJob of(Size size) {
         try (DataSet data = DataSet.open(size.data())) {
@@ -54,9 +62,11 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
                     model: {architecture: %s, stem: imagenet, prototypes: 100, featureDim: 64, hiddenDim: 128}
                     data: {uri: "%s", workers: 1}
                     crops: [{count: 2, size: 32, minScale: 0.3, maxScale: 1}]
+                    assignment: %s
                     training:
                       globalBatch: %d
                       groupSize: %d
+                      batchNorm: {groupSize: %d}
                       epochs: %d
                       maxSteps: %d
                       seed: %d
@@ -66,8 +76,10 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
                     """.formatted(
                                     size.architecture(),
                                     size.data(),
+                                    size.assignment(),
                                     size.batch(),
                                     size.groupSize(),
+                                    size.normSize(),
                                     (size.steps() + sampler.stepsPerEpoch() - 1) / sampler.stepsPerEpoch(),
                                     size.steps(),
                                     SEED,

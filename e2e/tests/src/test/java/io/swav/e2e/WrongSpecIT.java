@@ -24,7 +24,7 @@ class WrongSpecIT extends OperatedJob {
 
     @Test
     void aSpecThatBreaksARuleCreatesNoPodsAndNamesTheField() {
-        String broken = "replicas: 2, elastic: {minReplicas: 3}, assignment: {mode: Queue}";
+        String broken = "replicas: 2, elastic: {minReplicas: 3}, assignment: {queue: {length: 9}}";
         String rule = "spec.replicas is below spec.elastic.minReplicas";
         if (TestCluster.enforcesRules(client)) {
             assertRejected(broken, rule);
@@ -36,7 +36,7 @@ class WrongSpecIT extends OperatedJob {
             assertThat(status().phase()).isEqualTo(Phase.Invalid);
             assertThat(message(ConditionType.Stalled))
                     .contains(rule)
-                    .contains("spec.assignment.mode Queue is not available yet");
+                    .contains("spec.assignment.queue needs spec.assignment.mode Queue");
             assertThat(status().observedGeneration()).isEqualTo(1);
         });
         assertThat(trainers.pods()).isEmpty();

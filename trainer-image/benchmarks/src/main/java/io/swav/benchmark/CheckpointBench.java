@@ -112,8 +112,8 @@ public final class CheckpointBench implements Callable<Integer> {
         List<Double> seconds;
         long bytes;
         try (NDManager root = TorchRuntime.root();
-                TrainStep machine =
-                        new Learner(job, LearningRate.of(job.training().optimizer(), 100, 10_000)::at, root);
+                TrainStep machine = new Learner(
+                        job, LearningRate.of(job.training().optimizer(), 100, 10_000)::at, step -> 0, root);
                 CheckpointCatalog store = new CheckpointCatalog(
                         StoreFactory.open(uri, S3Service.of(Optional.of(s3))),
                         new CheckpointCatalog.Owner("bench", "bench"),

@@ -8,6 +8,7 @@ import io.swav.model.Architecture;
 import io.swav.model.CommunicationTimes;
 import io.swav.model.Larc;
 import io.swav.model.Learner;
+import io.swav.model.QueueSettings;
 import io.swav.model.RandomCrops;
 import io.swav.model.Sinkhorn;
 import io.swav.model.StepPhase;
@@ -113,7 +114,8 @@ final class OverlapRank {
                 gradients == Precision.FP32,
                 bucketBytes,
                 Precision.FP32,
-                gradients);
+                gradients,
+                QueueSettings.NONE);
         Learner learner =
                 new Learner(settings, Architecture.of("resnet18", "imagenet", 512, 128, 100), step -> 0.1, manager);
         learner.network().initialize(31);

@@ -102,16 +102,20 @@ public final class TreeSum {
         }
 
         /**
-         * Takes the last group of the range before its values have been computed; no group can be added after it.
+         * Takes the last groups of the range before their values have been computed; no group can be added after them.
          *
-         * @param flat as in {@link #add}
+         * @param flats as in {@link #add}, one for each group
          */
-        public StreamingAccumulator last(NDArray flat) {
-            if (next != range.to() - 1) {
-                throw new IllegalStateException("group " + next + " of " + range + " was expected, not the last");
+        public StreamingAccumulator last(List<NDArray> flats) {
+            if (flats.isEmpty() || next != range.to() - flats.size()) {
+                throw new IllegalStateException(
+                        "group " + next + " of " + range + " was expected, not the last " + flats.size());
             }
-            next++;
-            return new StreamingAccumulator(groups, range, List.copyOf(stack), flat);
+            List<Node<NDArray>> open = new ArrayList<>();
+            for (NDArray flat : flats) {
+                open.add(new Node<>(0, next++, flat));
+            }
+            return new StreamingAccumulator(groups, range, List.copyOf(stack), List.copyOf(open));
         }
 
         /**
@@ -147,35 +151,36 @@ public final class TreeSum {
     }
 
     /**
-     * One rank's part of a sum whose last group is still being computed. Each element range of that group is added and
+     * One rank's part of a sum whose last groups are still being computed. Each element range of these groups is added and
      * reduced as soon as it is available, in any order. The bits are those of {@link Accumulator#reduce}.
      */
     public static final class StreamingAccumulator {
         private final int groups;
         private final GroupRange range;
         private final List<Node<NDArray>> before;
-        private final Node<NDArray> last;
+        private final List<Node<NDArray>> last;
         /** Arrays that will hold the sums of this rank's subtrees, ascending. */
         private final List<NDArray> mine;
 
-        private StreamingAccumulator(int groups, GroupRange range, List<Node<NDArray>> before, NDArray flat) {
+        private StreamingAccumulator(
+                int groups, GroupRange range, List<Node<NDArray>> before, List<Node<NDArray>> last) {
             this.groups = groups;
             this.range = range;
             this.before = before;
-            this.last = new Node<>(0, range.to() - 1, flat);
+            this.last = last;
             List<Node<NDArray>> stack = new ArrayList<>(before);
-            push(stack, last, groups, (left, right) -> left);
+            last.forEach(node -> push(stack, node, groups, (left, right) -> left));
             this.mine = stack.stream().map(Node::value).toList();
         }
 
-        /** Adds elements [from, to) of the last group to this rank's own sums. */
+        /** Adds elements [from, to) of the last groups to this rank's own sums. */
         public void add(long from, long to) {
             List<Node<TensorMemory.Part>> stack = new ArrayList<>();
             before.forEach(node -> stack.add(part(node, from, to)));
-            push(stack, part(last, from, to), groups, (left, right) -> {
+            last.forEach(node -> push(stack, part(node, from, to), groups, (left, right) -> {
                 TensorMemory.add(left, left, right);
                 return left;
-            });
+            }));
         }
 
         private static Node<TensorMemory.Part> part(Node<NDArray> of, long from, long to) {
@@ -198,7 +203,7 @@ public final class TreeSum {
 
         /** Frees all arrays except {@link #result}; called after the last element range. */
         public void close() {
-            Stream.concat(before.stream(), Stream.of(last))
+            Stream.concat(before.stream(), last.stream())
                     .map(Node::value)
                     .filter(array -> array != result())
                     .forEach(NDArray::close);

@@ -17,13 +17,13 @@ import java.util.List;
 record BatchShare(Collective world, int rows, int groups) {
     private static final int MAX_GROUPS = 8;
 
-    /** A batch of as many groups as divide it, up to 8. */
+    /** A batch of as many groups as divide it, up to 8, or of single rows if these are too few for the ranks. */
     static BatchShare of(Collective world, int rows) {
         int groups = MAX_GROUPS;
         while (rows % groups != 0) {
             groups /= 2;
         }
-        return new BatchShare(world, rows, groups);
+        return new BatchShare(world, rows, groups < world.size() ? rows : groups);
     }
 
     int group() {

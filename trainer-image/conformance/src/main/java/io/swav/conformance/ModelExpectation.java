@@ -1,6 +1,7 @@
 package io.swav.conformance;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.model.Learner;
@@ -135,6 +136,28 @@ final class ModelExpectation {
             report.accept(GoldenCase.compared(
                     name + " drift of " + NOISE, ErrorMetrics.relativeL2(from, after.toFloatArray()), drift, ""));
         }
+    }
+
+    /**
+     * Compares the queue, if the file holds it.
+     *
+     * @param rows as in {@link io.swav.model.FeatureQueue#rows}
+     */
+    void queue(NDArray rows) {
+        String key = "queue_final";
+        if (!expected.has(perRank ? "r0/" + key : key)) {
+            return;
+        }
+        MaxError worst = new MaxError();
+        List<String> files = perRank ? List.of("r0/" + key, "r1/" + key) : List.of(key);
+        NDList parts = rows.split(files.size()); // by the groups of each of the reference's ranks
+        for (int i = 0; i < files.size(); i++) {
+            NDArray byStep = parts.get(i).transpose(1, 2, 0, 3, 4);
+            worst.add(files.get(i), ErrorMetrics.maxAbsolute(expected.doubles(files.get(i)), byStep.toFloatArray()));
+            byStep.close();
+        }
+        parts.close();
+        report.accept(worst.against(name + " queue", EMBEDDINGS));
     }
 
     private void state(String prefix, String what, Map<String, NDArray> actual, double tolerance) {

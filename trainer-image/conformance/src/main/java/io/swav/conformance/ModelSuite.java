@@ -11,6 +11,7 @@ import io.swav.collective.Collective;
 import io.swav.model.Architecture;
 import io.swav.model.Larc;
 import io.swav.model.Learner;
+import io.swav.model.QueueSettings;
 import io.swav.model.Sinkhorn;
 import io.swav.model.StepSettings;
 import io.swav.torch.Precision;
@@ -24,8 +25,7 @@ import java.util.Map;
 
 /**
  * Checks {@code model_<name>.npz}: whole training steps. Batch norm spans the global batch at every world size, as the
- * file defines; in {@code model_<name>_w2_localbn.npz} it is local to each of the reference's ranks, which are our
- * groups.
+ * file defines; in {@code model_<name>_w2_localbn.npz} it spans the half batch of each of the reference's ranks.
  */
 final class ModelSuite implements Suite {
     private static final String LOCAL = "_w2_localbn";
@@ -53,16 +53,12 @@ final class ModelSuite implements Suite {
             report.accept(GoldenCase.failed(title, "model.json has no case named " + name));
             return;
         }
-        if (field(meta, "queue").asInt() > 0) {
-            report.accept(GoldenCase.skipped(title, "mode Queue does not exist yet"));
-            return;
-        }
         if (!Files.exists(fixture.folder().resolve(base + ".npz"))) {
             report.accept(GoldenCase.failed(title, base + ".npz, which holds the weights and the crops, is missing"));
             return;
         }
         int batch = field(meta, "B").asInt();
-        int groups = local ? 2 : batch % 4 == 0 ? 4 : batch % 2 == 0 ? 2 : 1;
+        int groups = batch % 4 == 0 ? 4 : batch % 2 == 0 ? 2 : 1;
         if (groups < world.size() || batch % groups != 0) {
             report.accept(GoldenCase.skipped(
                     title, "a batch of " + batch + " cannot be split over " + world.size() + " ranks"));
@@ -103,7 +99,12 @@ final class ModelSuite implements Suite {
                     learner.apply();
                     golden.parameters(step, learner.model());
                 }
-                golden.end(init, learner.model(), learner.optimizer(), drift(rates));
+                Map<String, NDArray> optimizer = learner.optimizer();
+                golden.end(init, learner.model(), optimizer, drift(rates));
+                NDArray queue = optimizer.get(Learner.QUEUE);
+                if (queue != null) {
+                    golden.queue(queue);
+                }
             }
         }
     }
@@ -134,17 +135,18 @@ final class ModelSuite implements Suite {
         return new StepSettings(
                 batch,
                 group,
-                run.localNorm() ? group : batch,
+                run.localNorm() ? batch / 2 : batch,
                 crops,
                 new Sinkhorn(
                         field(meta, "epsilon").asDouble(), meta.path("iters").asInt(3)),
                 field(meta, "temperature").asDouble(),
                 new Larc(MOMENTUM, field(meta, "wd").asDouble(), TRUST, false),
                 field(meta, "freeze").asLong(),
-                run.localNorm(),
+                true,
                 StepSettings.BUCKET_BYTES,
                 Precision.FP32,
-                Precision.FP32);
+                Precision.FP32,
+                new QueueSettings(field(meta, "queue").asInt() / batch, 0));
     }
 
     private static double[] rates(JsonNode meta) {

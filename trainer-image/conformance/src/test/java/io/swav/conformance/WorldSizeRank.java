@@ -13,6 +13,7 @@ import io.swav.collective.GroupRange;
 import io.swav.model.Architecture;
 import io.swav.model.Larc;
 import io.swav.model.Learner;
+import io.swav.model.QueueSettings;
 import io.swav.model.RandomCrops;
 import io.swav.model.Sinkhorn;
 import io.swav.model.StepSettings;
@@ -38,8 +39,9 @@ final class WorldSizeRank {
      * @param mode Bitwise or Fast, with -bf16 or without
      * @param group samples of a group
      * @param normGroup samples that share batch statistics
+     * @param queue which earlier features Sinkhorn sees
      */
-    record Training(int steps, String mode, int group, int normGroup, double learningRate) {
+    record Training(int steps, String mode, int group, int normGroup, double learningRate, QueueSettings queue) {
         StepSettings settings() {
             return new StepSettings(
                     GROUPS * group,
@@ -53,7 +55,8 @@ final class WorldSizeRank {
                     mode.startsWith("Bitwise"),
                     8 << 10, // several buckets
                     mode.endsWith("bf16") ? Precision.BF16 : Precision.FP32,
-                    Precision.FP32);
+                    Precision.FP32,
+                    queue);
         }
     }
 
@@ -123,7 +126,7 @@ final class WorldSizeRank {
     public static void main(String[] args) throws IOException, CheckpointException {
         TorchRuntime.start();
         int size = Integer.parseInt(args[1]);
-        Training training = new Training(Integer.parseInt(args[2]), "Bitwise", 4, 4, 0.5);
+        Training training = new Training(Integer.parseInt(args[2]), "Bitwise", 4, 4, 0.5, QueueSettings.NONE);
         try (Collective world = RankProcess.join(Integer.parseInt(args[0]), size)) {
             Result result = train(training, world, size, Optional.empty());
             RankProcess.say(result.loss() + " " + result.digest());

@@ -6,6 +6,7 @@ import io.swav.collective.Ranked;
 import io.swav.conformance.WorldSizeRank.Part;
 import io.swav.conformance.WorldSizeRank.Result;
 import io.swav.conformance.WorldSizeRank.Training;
+import io.swav.model.QueueSettings;
 import io.swav.multiprocess.ProcessGroup;
 import io.swav.torch.TorchRuntime;
 import java.nio.FloatBuffer;
@@ -66,18 +67,48 @@ class WorldSizeTest {
 
     @Test
     void halfPrecisionGivesTheSameBitsAtEveryWorldSize() throws Exception {
-        Training training = new Training(5, "Bitwise-bf16", 4, 4, 0.5);
+        Training training = new Training(5, "Bitwise-bf16", 4, 4, 0.5, QueueSettings.NONE);
         same(train(3, training, Optional.empty()), train(1, training, Optional.empty()));
     }
 
     /** Continues a checkpoint of four ranks for ten steps at other world sizes. */
     @Test
     void resumesACheckpointOfFourRanksAtAnyWorldSize() throws Exception {
-        Training whole = new Training(13, "Bitwise", 4, 4, 0.5);
+        Training whole = new Training(13, "Bitwise", 4, 4, 0.5, QueueSettings.NONE);
         Result undisturbed = train(1, whole, Optional.empty());
-        train(4, new Training(3, "Bitwise", 4, 4, 0.5), Optional.of(new Part(0, checkpoints)));
+        train(4, new Training(3, "Bitwise", 4, 4, 0.5, QueueSettings.NONE), Optional.of(new Part(0, checkpoints)));
         for (int size : new int[] {1, 3, 7}) {
             same(train(size, whole, Optional.of(new Part(3, checkpoints))), undisturbed);
+        }
+    }
+
+    /** The queue is full from step 3 on: it is filled at one world size, and used at others. */
+    @Test
+    void aQueueGivesTheSameBitsAtAnyWorldSizeAndAfterAResume() throws Exception {
+        QueueSettings queue = new QueueSettings(3, 0);
+        Training whole = new Training(8, "Bitwise", 4, 4, 0.5, queue);
+        Result undisturbed = train(1, whole, Optional.empty());
+        assertThat(train(1, new Training(8, "Bitwise", 4, 4, 0.5, QueueSettings.NONE), Optional.empty())
+                        .loss())
+                .isNotEqualTo(undisturbed.loss());
+        train(5, new Training(5, "Bitwise", 4, 4, 0.5, queue), Optional.of(new Part(0, checkpoints)));
+        for (int size : new int[] {1, 3, 8}) {
+            same(train(size, whole, Optional.of(new Part(5, checkpoints))), undisturbed);
+        }
+    }
+
+    /** Spans of 4 groups, and of all 8, which three and eight ranks share with others. */
+    @Test
+    void batchNormOverGroupsGivesTheSameBitsAtAnyWorldSizeAndAfterAResume() throws Exception {
+        for (int span : new int[] {4, 8}) {
+            Path place = checkpoints.resolve("span" + span);
+            QueueSettings queue = new QueueSettings(2, 0);
+            Training whole = new Training(5, "Bitwise", 4, 4 * span, 0.5, queue);
+            Result undisturbed = train(1, whole, Optional.empty());
+            train(5, new Training(3, "Bitwise", 4, 4 * span, 0.5, queue), Optional.of(new Part(0, place)));
+            for (int size : new int[] {1, 3, 8}) {
+                same(train(size, whole, Optional.of(new Part(3, place))), undisturbed);
+            }
         }
     }
 
@@ -95,7 +126,7 @@ class WorldSizeTest {
 
     private static void fastStaysWithin(double bound, int normGroup, double learningRate, int... sizes)
             throws Exception {
-        Training training = new Training(10, "Fast", 16, normGroup, learningRate);
+        Training training = new Training(10, "Fast", 16, normGroup, learningRate, QueueSettings.NONE);
         FloatBuffer alone = train(1, training, Optional.empty()).weights();
         for (int size : sizes) {
             assertThat(distance(alone, train(size, training, Optional.empty()).weights()))

@@ -13,7 +13,8 @@ import java.util.Map;
  * @param stemWidth channels after the stem
  * @param bottleneck blocks of 1x1, 3x3, 1x1 convolutions instead of two 3x3
  * @param stages from high to low resolution; all but the first halve it
- * @param hidden width of the head's hidden layer
+ * @param hidden width of the head's hidden layer; 0 for none
+ * @param headNorm whether batch norm follows the hidden layer
  * @param features dimension of the embedding
  * @param prototypes K
  */
@@ -23,14 +24,37 @@ public record Architecture(
         boolean bottleneck,
         List<Stage> stages,
         int hidden,
+        boolean headNorm,
         int features,
         int prototypes) {
 
     /** The number of blocks of one resolution, and their inner and output channels. */
     public record Stage(int blocks, int inner, int width) {}
 
+    /**
+     * A backbone: its width, which is the channels of the stem, how many times as wide blocks end as they are inside, and
+     * the blocks of each stage. Layers of SwAV's wide networks are all w times as wide, unlike torchvision's
+     * wide_resnet50_2, which widens the 3x3 convolutions alone.
+     */
+    private record Blueprint(String name, int width, int expansion, List<Integer> blocks) {
+        Blueprint(String name, int width, int expansion, Integer... blocks) {
+            this(name, width, expansion, List.of(blocks));
+        }
+    }
+
+    private static final List<Blueprint> BLUEPRINTS = List.of(
+            new Blueprint("resnet50", 64, 4, 3, 4, 6, 3),
+            new Blueprint("resnet50w2", 128, 4, 3, 4, 6, 3),
+            new Blueprint("resnet50w4", 256, 4, 3, 4, 6, 3),
+            new Blueprint("resnet50w5", 320, 4, 3, 4, 6, 3),
+            new Blueprint("resnet101", 64, 4, 3, 4, 23, 3),
+            new Blueprint("resnet34", 64, 1, 3, 4, 6, 3),
+            new Blueprint("resnet18", 64, 1, 2, 2, 2, 2),
+            new Blueprint("tiny", 16, 1, 1, 1, 1, 1));
+
     /** The names that {@link #of} accepts. */
-    public static final List<String> NAMES = List.of("resnet50", "resnet18", "tiny");
+    public static final List<String> NAMES =
+            BLUEPRINTS.stream().map(Blueprint::name).toList();
 
     /**
      * Returns the architecture that a job's spec describes.
@@ -38,36 +62,56 @@ public record Architecture(
      * @throws IllegalArgumentException naming the field of the job's spec that is wrong
      */
     public static Architecture of(ModelSpec model) {
-        return of(model.architecture(), model.stem(), model.hiddenDim(), model.featureDim(), model.prototypes());
+        Blueprint backbone = blueprint(model.architecture());
+        Integer width = model.width();
+        return of(
+                backbone,
+                width == null ? backbone.width() : width,
+                model.stem(),
+                new Head(model.hiddenDim(), model.headNorm() == null, model.featureDim(), model.prototypes()));
     }
 
     /**
-     * Returns the architecture of this name.
+     * Returns the architecture of this name, with batch norm in the head.
      *
      * @param name one of {@link #NAMES}
      * @param stem imagenet or small
      * @throws IllegalArgumentException naming the field of the job's spec that is wrong
      */
     public static Architecture of(String name, String stem, int hidden, int features, int prototypes) {
+        Blueprint backbone = blueprint(name);
+        return of(backbone, backbone.width(), stem, new Head(hidden, true, features, prototypes));
+    }
+
+    private record Head(int hidden, boolean norm, int features, int prototypes) {}
+
+    private static Architecture of(Blueprint backbone, int width, String stem, Head head) {
         if (!stem.equals("imagenet") && !stem.equals("small")) {
             throw new IllegalArgumentException("model.stem is '" + stem + "', it must be imagenet or small");
         }
-        boolean small = stem.equals("small");
-        return switch (name) {
-            case "resnet50" ->
-                new Architecture(small, 64, true, stages(4, 64, 3, 4, 6, 3), hidden, features, prototypes);
-            case "resnet18" ->
-                new Architecture(small, 64, false, stages(1, 64, 2, 2, 2, 2), hidden, features, prototypes);
-            case "tiny" -> new Architecture(small, 16, false, stages(1, 16, 1, 1, 1, 1), hidden, features, prototypes);
-            default ->
-                throw new IllegalArgumentException("model.architecture is '" + name + "', it must be one of " + NAMES);
-        };
+        return new Architecture(
+                stem.equals("small"),
+                width,
+                backbone.expansion() > 1,
+                stages(backbone.expansion(), width, backbone.blocks()),
+                head.hidden(),
+                head.norm() && head.hidden() > 0,
+                head.features(),
+                head.prototypes());
     }
 
-    private static List<Stage> stages(int expansion, int inner, int... blocks) {
+    private static Blueprint blueprint(String name) {
+        return BLUEPRINTS.stream()
+                .filter(of -> of.name().equals(name))
+                .findFirst()
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "model.architecture is '" + name + "', it must be one of " + NAMES));
+    }
+
+    private static List<Stage> stages(int expansion, int inner, List<Integer> blocks) {
         List<Stage> stages = new ArrayList<>();
-        for (int i = 0; i < blocks.length; i++) {
-            stages.add(new Stage(blocks[i], inner << i, (inner << i) * expansion));
+        for (int i = 0; i < blocks.size(); i++) {
+            stages.add(new Stage(blocks.get(i), inner << i, (inner << i) * expansion));
         }
         return List.copyOf(stages);
     }
@@ -99,13 +143,16 @@ public record Architecture(
         if (stages.isEmpty()) {
             throw new IllegalArgumentException("no layer1.0.conv1.weight: this is not the state of a residual network");
         }
+        boolean hasHidden = !shapes.containsKey(ProjectionHead.ALONE + ".weight");
+        boolean headNorm = shapes.containsKey(ProjectionHead.NORM + ".weight");
         return new Architecture(
                 side(shapes, "conv1.weight", 2) == 3,
                 side(shapes, "conv1.weight", 0),
                 bottleneck,
                 List.copyOf(stages),
-                side(shapes, "projection_head.0.weight", 0),
-                side(shapes, "projection_head.3.weight", 0),
+                hasHidden ? side(shapes, ProjectionHead.FIRST + ".weight", 0) : 0,
+                headNorm,
+                side(shapes, ProjectionHead.last(hasHidden, headNorm) + ".weight", 0),
                 side(shapes, "prototypes.weight", 0));
     }
 

@@ -15,26 +15,25 @@ record AssignedMicroBatch(StepContext step, ScoredMicroBatch scored, List<List<N
     /**
      * Computes loss and gradients of this micro-batch; to be called once.
      *
-     * @param flat receives all of them, see {@link SumLayout}
-     * @param done receives the name of every parameter whose gradient is complete in {@code flat}
+     * @param flats receive those of each group, see {@link SumLayout}
+     * @param done receives the name of every parameter whose gradients are complete in all of {@code flats}
      */
-    void backward(NDArray flat, Consumer<String> done) {
-        scored.backward(loss(flat), flat, done);
+    void backward(List<NDArray> flats, Consumer<String> done) {
+        scored.backward(loss(flats), flats, done);
     }
 
-    /** Writes the loss and the code sums into {@code flat}; returns d loss / d scores. */
-    private NDArray loss(NDArray flat) {
+    /** Writes each group's loss and code sums into its flat array; returns d loss / d scores of each. */
+    private List<NDArray> loss(List<NDArray> flats) {
         StepSettings settings = step.settings;
         SwappedPrediction prediction = new SwappedPrediction(
                 settings.temperature(), settings.allCrops(), settings.assigned(), settings.batch());
-        NDArray dScoresBK = scored.emptyLikeScores();
+        List<NDArray> dScoresBK = scored.emptyLikeScores();
         try (NDManager scope = step.manager.newSubManager()) {
-            NDArray loss = step.layout.loss(scope, flat);
-            NDArray usedK = step.layout.codes(scope, flat);
             for (int i = 0; i < codesBK.size(); i++) {
-                int group = scored.firstGroup() + i;
-                List<NDArray> scoresBK = scored.scores(group, settings.allCrops());
-                List<NDArray> slopesBK = scored.perCrop(dScoresBK, group, settings.allCrops());
+                NDArray loss = step.layout.loss(scope, flats.get(i));
+                NDArray usedK = step.layout.codes(scope, flats.get(i));
+                List<NDArray> scoresBK = scored.scores(scored.firstGroup() + i, settings.allCrops());
+                List<NDArray> slopesBK = scored.perCrop(dScoresBK.get(i), settings.allCrops());
                 loss.addi(prediction.group(scope, scoresBK, codesBK.get(i), slopesBK));
                 for (NDArray codeBK : codesBK.get(i)) {
                     NDArray sumsK = codeBK.sum(new int[] {0});

@@ -34,48 +34,58 @@ final class Backbone {
         }
     }
 
-    /** Maps images (B, 3, S, S) to features (B, F). */
-    NDArray forward(Tape tape, NDArray images) {
-        NDArray input = LayerOps.channelsLast(tape.manager, images);
-        NDArray x = stem.forward(tape, input);
-        tape.done(input);
+    /** Maps each group's images (B, 3, S, S) to features (B, F). */
+    List<NDArray> forward(Lanes lanes, List<NDArray> images) {
+        List<NDArray> inputs = lanes.map(images, (tape, of) -> LayerOps.channelsLast(tape.manager, of));
+        List<NDArray> xs = stem.forward(lanes, inputs);
+        lanes.forEach(inputs, Tape::done);
         if (pool) {
-            tape.save(x);
-            LayerOps.Pooled pooled = LayerOps.maxPool(tape.manager, x);
-            tape.save(pooled.indices());
-            tape.done(x);
-            tape.done(pooled.indices());
-            x = pooled.output();
+            xs = lanes.map(xs, (tape, x) -> {
+                tape.save(x);
+                LayerOps.Pooled pooled = LayerOps.maxPool(tape.manager, x);
+                tape.save(pooled.indices());
+                tape.done(x);
+                tape.done(pooled.indices());
+                return pooled.output();
+            });
         }
         for (ResidualBlock block : blocks) {
-            NDArray next = block.forward(tape, x);
-            tape.done(x);
-            x = next;
+            List<NDArray> next = lanes.recompute ? lanes.forwardSparsely(block, xs) : block.forward(lanes, xs);
+            lanes.forEach(xs, Tape::done);
+            xs = next;
         }
-        tape.save(x);
-        NDArray features = LayerOps.meanPool(tape.manager, x);
-        tape.done(x);
-        return features;
+        return lanes.map(xs, (tape, x) -> {
+            tape.save(x);
+            NDArray features = LayerOps.meanPool(tape.manager, x);
+            tape.done(x);
+            return features;
+        });
     }
 
-    /** Runs backward; consumes {@code dy}, (N, width). */
-    void backward(Tape tape, Gradients gradients, NDArray dy) {
-        NDArray last = tape.restore();
-        NDArray dx = LayerOps.meanPoolBackward(tape.manager, dy, last);
-        tape.spent(last);
-        dy.close();
+    /** Runs backward; consumes {@code dys}, (N, width) for each group. */
+    void backward(Lanes lanes, List<NDArray> dys) {
+        List<NDArray> dxs = lanes.map(dys, (tape, dy) -> {
+            NDArray last = tape.restore();
+            NDArray dx = LayerOps.meanPoolBackward(tape.manager, dy, last);
+            tape.spent(last);
+            dy.close();
+            return dx;
+        });
         for (int i = blocks.size() - 1; i >= 0; i--) {
-            dx = blocks.get(i).backward(tape, gradients, dx);
+            ResidualBlock block = blocks.get(i);
+            dxs = lanes.recompute ? lanes.backwardSparsely(block, dxs) : block.backward(lanes, dxs);
         }
         if (pool) {
-            NDArray indices = tape.restore();
-            NDArray pooled = dx;
-            NDArray x = tape.restore();
-            dx = LayerOps.maxPoolBackward(tape.manager, pooled, x, indices);
-            tape.spent(x);
-            tape.spent(indices);
-            pooled.close();
+            dxs = lanes.map(dxs, (tape, pooled) -> {
+                NDArray indices = tape.restore();
+                NDArray x = tape.restore();
+                NDArray dx = LayerOps.maxPoolBackward(tape.manager, pooled, x, indices);
+                tape.spent(x);
+                tape.spent(indices);
+                pooled.close();
+                return dx;
+            });
         }
-        stem.backward(tape, gradients, dx, false);
+        stem.backward(lanes, dxs, false);
     }
 }

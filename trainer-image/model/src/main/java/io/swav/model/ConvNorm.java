@@ -3,6 +3,7 @@ package io.swav.model;
 import ai.djl.ndarray.NDArray;
 import io.swav.torch.Convolution;
 import io.swav.torch.LayerOps;
+import java.util.List;
 
 /** Convolution without bias, batch norm and, optionally, ReLU: the building block of every residual network. */
 final class ConvNorm {
@@ -30,32 +31,39 @@ final class ConvNorm {
         this.norm = new BatchNorm(normName, out, parameters, buffers);
     }
 
-    NDArray forward(Tape tape, NDArray x) {
-        tape.save(x);
-        NDArray y = Convolution.forward(tape.manager, tape.precision, x, tape.weight(name), stride, padding);
-        NDArray z = norm.forward(tape, y);
-        tape.done(y);
+    List<NDArray> forward(Lanes lanes, List<NDArray> xs) {
+        List<NDArray> ys = lanes.map(xs, (tape, x) -> {
+            tape.save(x);
+            return Convolution.forward(tape.manager, tape.precision, x, tape.weight(name), stride, padding);
+        });
+        List<NDArray> zs = norm.forward(lanes, ys);
+        lanes.forEach(ys, Tape::done);
         if (relu) {
-            LayerOps.relu(z);
-            tape.save(z);
+            lanes.forEach(zs, (tape, z) -> {
+                LayerOps.relu(z);
+                tape.save(z);
+            });
         }
-        return z;
+        return zs;
     }
 
-    /** Runs backward; consumes {@code dy}. Without {@code wantInput} the result is {@code dy} itself, already freed. */
-    NDArray backward(Tape tape, Gradients gradients, NDArray dy, boolean wantInput) {
+    /** Runs backward; consumes {@code dys}. Without {@code wantInput} the results are freed arrays. */
+    List<NDArray> backward(Lanes lanes, List<NDArray> dys, boolean wantInput) {
         if (relu) {
-            NDArray y = tape.restore();
-            LayerOps.reluBackward(dy, y);
-            tape.spent(y);
+            lanes.forEach(dys, (tape, dy) -> {
+                NDArray y = tape.restore();
+                LayerOps.reluBackward(dy, y);
+                tape.spent(y);
+            });
         }
-        NDArray dz = norm.backward(tape, gradients, dy);
-        NDArray x = tape.restore();
-        Convolution.Gradient result = Convolution.backward(
-                tape.manager, tape.precision, dz, x, tape.weight(name), stride, padding, wantInput);
-        tape.spent(x);
-        gradients.add(name, result.weight());
-        dz.close();
-        return result.input().orElse(dy);
+        return lanes.map(norm.backward(lanes, dys), (tape, dz) -> {
+            NDArray x = tape.restore();
+            Convolution.Gradient result = Convolution.backward(
+                    tape.manager, tape.precision, dz, x, tape.weight(name), stride, padding, wantInput);
+            tape.spent(x);
+            tape.gradients().add(name, result.weight());
+            dz.close();
+            return result.input().orElse(dz);
+        });
     }
 }

@@ -1,6 +1,7 @@
 package io.swav.model;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.DataType;
 import io.swav.torch.HostMemory;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,15 +22,19 @@ final class Forward {
         long kept = 0;
         for (MicroBatch microBatch : MicroBatch.of(step.manager, step.runs, step.collective, step.settings.span())) {
             step.watcher.accept(StepPhase.DECODE);
-            List<List<NDArray>> perGroup = new ArrayList<>();
+            List<List<NDArray>> passes = new ArrayList<>();
             for (int group = microBatch.from(); group < microBatch.to(); group++) {
-                perGroup.add(crops.group(step.manager, group));
+                passes.add(MicroBatch.passes(step.manager, step.settings.crops(), crops.group(step.manager, group)));
             }
             step.watcher.accept(StepPhase.FORWARD);
-            List<NDArray> passes = MicroBatch.passes(step.manager, step.settings.crops(), perGroup);
-            ScoredMicroBatch scored = new ScoredMicroBatch(step, microBatch, passes, step.memory.keepsAnother(kept));
+            int groups = microBatch.groups();
+            boolean recompute = step.memory.recomputes(groups);
+            ScoredMicroBatch scored =
+                    new ScoredMicroBatch(step, microBatch, passes, step.memory.keepsAnother(kept, groups), recompute);
             kept += scored.keptBytes();
-            step.memory.learned(scored.keptBytes());
+            if (!recompute) {
+                step.memory.learned(scored.keptBytes(), groups);
+            }
             microBatches.add(scored);
         }
         if (!step.manager.getDevice().isGpu()) {
@@ -39,23 +44,19 @@ final class Forward {
     }
 
     /**
-     * Computes the codes of all groups by Sinkhorn over the global batch.
+     * Computes the codes of all groups by Sinkhorn over the global batch, with the queue's rows before it.
      *
      * @param vote see {@link Learner#lossAndGradients}
      * @param state the arrays in which the ranks must not differ; empty for a single rank
      */
     Assigned assign(long vote, List<NDArray> state) {
         step.watcher.accept(StepPhase.SINKHORN);
-        List<List<NDArray>> scoresBK = new ArrayList<>();
-        for (ScoredMicroBatch scored : microBatches) {
-            for (int group = 0; group < scored.groups(); group++) {
-                scoresBK.add(scored.scores(scored.firstGroup() + group, step.settings.assigned()));
-            }
-        }
         // read here, after forward, so that the step is not applied if it read a flipped bit
         NDArray votes = StepAgreement.votes(step, vote, state);
-        List<List<NDArray>> codesBK =
-                step.settings.sinkhorn().codes(step.manager, scoresBK, new RankReduction(step, votes));
+        List<List<NDArray>> codesBK = codes(new RankReduction(step, votes));
+        if (step.globalStep < step.settings.hardSteps()) {
+            codesBK = codesBK.stream().map(this::oneHot).toList();
+        }
         List<AssignedMicroBatch> assigned = new ArrayList<>();
         int next = 0;
         for (ScoredMicroBatch scored : microBatches) {
@@ -63,5 +64,48 @@ final class Forward {
             next += scored.groups();
         }
         return new Assigned(step, assigned, votes);
+    }
+
+    private List<List<NDArray>> codes(RankReduction reduction) {
+        Sinkhorn sinkhorn = step.settings.sinkhorn();
+        List<List<NDArray>> scoresBK = ofGroups(ScoredMicroBatch::scores);
+        if (step.queue.isEmpty()) {
+            return sinkhorn.codes(step.manager, scoresBK, reduction);
+        }
+        QueueStep queue = step.queue.get();
+        queue.gather(step.manager, step.collective, step.runs, ofGroups(ScoredMicroBatch::embeddings));
+        return queue.codes(
+                step.manager, sinkhorn, step.prototypesKD, step.ownGroups().from(), scoresBK, reduction);
+    }
+
+    /** Replaces each code by 1 for its largest entry, the first of equal ones, and 0 for others. */
+    private List<NDArray> oneHot(List<NDArray> codesBK) {
+        List<NDArray> hard = new ArrayList<>();
+        for (NDArray code : codesBK) {
+            try (code;
+                    NDArray best = code.argMax(1)) {
+                NDArray ones = best.oneHot((int) code.getShape().get(1), DataType.FLOAT32);
+                ones.attach(step.manager);
+                hard.add(ones);
+            }
+        }
+        return hard;
+    }
+
+    /** What a micro-batch has of one group, for each of the first {@code crops} crops. */
+    @FunctionalInterface
+    private interface PerGroup {
+        List<NDArray> of(ScoredMicroBatch scored, int group, int crops);
+    }
+
+    /** Returns the arrays of this rank's groups, ascending, for each assigned crop. */
+    private List<List<NDArray>> ofGroups(PerGroup part) {
+        List<List<NDArray>> all = new ArrayList<>();
+        for (ScoredMicroBatch scored : microBatches) {
+            for (int group = scored.firstGroup(); group < scored.firstGroup() + scored.groups(); group++) {
+                all.add(part.of(scored, group, step.settings.assigned()));
+            }
+        }
+        return all;
     }
 }

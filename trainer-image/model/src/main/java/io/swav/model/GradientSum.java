@@ -6,6 +6,7 @@ import io.swav.collective.Collective;
 import io.swav.collective.GroupRange;
 import io.swav.collective.TreeSum;
 import io.swav.torch.TorchOps;
+import java.util.List;
 
 /** A sum over all groups of all ranks; this rank adds its own groups in ascending order. */
 public final class GradientSum {
@@ -48,9 +49,9 @@ public final class GradientSum {
         return own.reduce(collective, runs);
     }
 
-    /** Adds the last of this rank's arrays before its values are complete: it is summed one span at a time. */
-    OpenSum last(NDArray flat, GroupRange[] runs) {
-        return new OpenSum(own.last(flat), oneOrder, rounded, runs);
+    /** Adds the last of this rank's arrays before their values are complete: they are summed one span at a time. */
+    OpenSum last(List<NDArray> flats, GroupRange[] runs) {
+        return new OpenSum(own.last(flats), oneOrder, rounded, runs);
     }
 
     static final class OpenSum {

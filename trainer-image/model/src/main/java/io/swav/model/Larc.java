@@ -16,14 +16,31 @@ import java.util.List;
  * @param weightDecay wd
  * @param trust η
  * @param clip whether the scale is at most 1 times the learning rate, i.e. min(scale/lr, 1)
+ * @param exclude whether biases and batch norms take their raw gradients
  */
-public record Larc(double momentum, double weightDecay, double trust, boolean clip) {
+public record Larc(double momentum, double weightDecay, double trust, boolean clip, boolean exclude) {
     private static final double EPSILON = 1e-8;
+
+    /** Creates LARC for all parameters. */
+    public Larc(double momentum, double weightDecay, double trust, boolean clip) {
+        this(momentum, weightDecay, trust, clip, false);
+    }
 
     /** Euclidean norms of n parameters and of their gradients, (n) FLOAT64 each, on the device of the parameters. */
     public record Norms(NDArray parameters, NDArray gradients) {
         public static Norms of(NDManager manager, List<NDArray> parameters, List<NDArray> gradients) {
             return new Norms(TorchOps.norms(manager, parameters), TorchOps.norms(manager, gradients));
+        }
+
+        /**
+         * Sets norms of parameters to zero, so that these take their raw gradients; NaN and infinity stay NaN.
+         *
+         * @param kept (at least n) FLOAT64, 0 for each of them and 1 for the others
+         */
+        void exclude(NDArray kept) {
+            try (NDArray flags = TorchOps.rows(parameters.getManager(), kept, 0, parameters.size())) {
+                parameters.muli(flags);
+            }
         }
     }
 

@@ -15,18 +15,20 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.LongToDoubleFunction;
+import java.util.function.LongUnaryOperator;
 import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /**
  * SwAV's training state and its global step: {@link #lossAndGradients}, {@link #averageGradients}, {@link #apply}. All
  * collectives are in the first two, all writes to the state in the last, so a step that fails half-way leaves
- * parameters, momentum and running statistics as they were. Not thread-safe: one thread at a time.
+ * parameters, momentum, running statistics and queue as they were. Not thread-safe: one thread at a time.
  */
 public final class Learner implements TrainStep {
     /**
@@ -35,14 +37,22 @@ public final class Learner implements TrainStep {
      */
     private static final long COMPARE_MOMENTUM_EVERY = 16;
 
+    /** Elements of an array that can be viewed, and sent, as bytes at once: a gibibyte of FLOAT32. */
+    private static final long PIECE = 1L << 28;
+    /** The name of the queue's rows in {@link #optimizer}. */
+    public static final String QUEUE = "queue";
+
     private final StepSettings settings;
     private final LongToDoubleFunction learningRate;
+    private final LongUnaryOperator epochOf;
     private final NDManager root;
     private final Model network;
     private final NDArray momentum;
     private final Map<String, NDArray> momentumViews;
     private final NDArray owners;
     private final ActivationBudget memory;
+    private final Optional<FeatureQueue> queue;
+    private final List<NDArray> pieces;
     /** Of the initial weights; null for zeros. */
     private @Nullable Long seed;
 
@@ -54,34 +64,50 @@ public final class Learner implements TrainStep {
      * Creates a learner with fresh weights from spec.training.seed.
      *
      * @param learningRate of every global step, counted from 0
+     * @param epochOf the epoch of every global step, both counted from 0
      */
-    public Learner(SwavJobSpec spec, LongToDoubleFunction learningRate, NDManager root) {
-        this(StepSettings.of(spec), Architecture.of(spec.model()), learningRate, root);
+    public Learner(SwavJobSpec spec, LongToDoubleFunction learningRate, LongUnaryOperator epochOf, NDManager root) {
+        this(StepSettings.of(spec), Architecture.of(spec.model()), learningRate, epochOf, root, new ActivationBudget());
         TorchRuntime.setThreads(spec.training().threads());
         this.seed = spec.training().seed();
         network.initialize(seed);
     }
 
-    /** Creates a learner whose weights are zeros until they are loaded. */
+    /** Creates a learner whose weights are zeros until they are loaded; all its steps are of epoch 0. */
     public Learner(
             StepSettings settings, Architecture architecture, LongToDoubleFunction learningRate, NDManager parent) {
-        this(settings, architecture, learningRate, parent, new ActivationBudget());
+        this(settings, architecture, learningRate, step -> 0, parent, new ActivationBudget());
     }
 
     Learner(
             StepSettings settings,
             Architecture architecture,
             LongToDoubleFunction learningRate,
+            LongUnaryOperator epochOf,
             NDManager parent,
             ActivationBudget memory) {
         this.settings = settings;
         this.learningRate = learningRate;
+        this.epochOf = epochOf;
         this.memory = memory;
         this.root = parent.newSubManager();
         this.network = new Model(architecture, root);
         this.momentum = root.zeros(new Shape(network.parameters.size()));
         this.momentumViews = network.parameters.views(root, momentum, 0);
         this.owners = network.parameters.owners(root);
+        this.queue = settings.queue().isOn()
+                ? Optional.of(new FeatureQueue(
+                        settings.groups(),
+                        settings.assigned(),
+                        settings.queue().steps(),
+                        settings.group(),
+                        architecture.features(),
+                        root))
+                : Optional.empty();
+        List<NDArray> all = new ArrayList<>(List.of(network.weights, momentum, network.statistics, network.counters));
+        queue.map(FeatureQueue::state).ifPresent(all::add);
+        this.pieces =
+                all.stream().flatMap(array -> pieces(array, PIECE).stream()).toList();
     }
 
     /** Sets a listener that is called at the beginning of every phase, on the training thread. */
@@ -99,15 +125,33 @@ public final class Learner implements TrainStep {
         return network.state();
     }
 
-    /** Returns SGD's momentum by parameter name, sharing this learner's storage. */
+    /** Returns SGD's momentum by parameter name, and the queue's rows, sharing this learner's storage. */
     @Override
     public Map<String, NDArray> optimizer() {
-        return Collections.unmodifiableMap(momentumViews);
+        if (queue.isEmpty()) {
+            return Collections.unmodifiableMap(momentumViews);
+        }
+        Map<String, NDArray> all = new LinkedHashMap<>(momentumViews);
+        all.put(QUEUE, queue.get().rows());
+        return Collections.unmodifiableMap(all);
     }
 
     @Override
     public List<NDArray> state() {
-        return List.of(network.weights, momentum, network.statistics, network.counters);
+        queue.ifPresent(FeatureQueue::state); // the caller may write to its rows
+        return pieces;
+    }
+
+    /** Returns an array that has up to {@code most} elements, or views of as many of a flat one. */
+    static List<NDArray> pieces(NDArray array, long most) {
+        if (array.size() <= most) {
+            return List.of(array);
+        }
+        List<NDArray> pieces = new ArrayList<>();
+        for (long from = 0; from < array.size(); from += most) {
+            pieces.add(TorchOps.view(array.getManager(), array, from, Math.min(most, array.size() - from)));
+        }
+        return pieces;
     }
 
     /**
@@ -116,30 +160,46 @@ public final class Learner implements TrainStep {
      * @throws IllegalArgumentException naming what is missing or of another shape
      */
     public void load(Map<String, NDArray> modelState, Map<String, NDArray> optimizer) {
-        Model.copyAll(optimizer, momentumViews);
+        Model.copyAll(optimizer, optimizer());
         network.load(modelState);
     }
 
     /**
-     * Returns the CRC-32C of each array of {@link #state}, as a long each. It is computed in every change of the world,
+     * Returns the CRC-32C of each array of {@link #state}, as a long each; the queue's is the upper half of the last one,
+     * so that a digest has one length with a queue and without. It is computed in every change of the world,
      * while all ranks wait. SHA-256 would take eight times as long for the same purpose: to detect whether two
      * processes hold the same bits.
      */
     @Override
     public byte[] digest() {
-        ByteBuffer sums = ByteBuffer.allocate(Long.BYTES * state().size());
-        for (NDArray array : state()) {
-            CRC32C sum = new CRC32C();
-            sum.update(HostView.of(array).bytes());
-            sums.putLong(sum.getValue());
+        List<NDArray> arrays = List.of(network.weights, momentum, network.statistics, network.counters);
+        ByteBuffer sums = ByteBuffer.allocate(Long.BYTES * arrays.size());
+        for (NDArray array : arrays.subList(0, arrays.size() - 1)) {
+            sums.putLong(checksum(array));
         }
+        long ofQueue = queue.map(FeatureQueue::compared).map(Learner::checksum).orElse(0L);
+        sums.putLong(ofQueue << Integer.SIZE | checksum(network.counters));
         return sums.array();
+    }
+
+    private static long checksum(NDArray array) {
+        return checksum(array, array.size());
+    }
+
+    /** Returns the CRC-32C of the first {@code count} elements. */
+    private static long checksum(NDArray array, long count) {
+        CRC32C sum = new CRC32C();
+        for (long from = 0; from < count; from += PIECE) {
+            sum.update(HostView.of(array, from, Math.min(PIECE, count - from)).bytes());
+        }
+        return sum.getValue();
     }
 
     @Override
     public void reset() {
         discard();
         TorchOps.fill(momentum, 0);
+        queue.map(FeatureQueue::state).ifPresent(rows -> TorchOps.fill(rows, 0));
         if (seed == null) {
             state().forEach(array -> TorchOps.fill(array, 0));
         } else {
@@ -159,7 +219,15 @@ public final class Learner implements TrainStep {
         for (int group = own.from(); group < own.to(); group++) {
             try (Collective alone = new SoloCollective();
                     StepContext trial = new StepContext(
-                            settings.smallest(), network, memory, root, runs, alone, globalStep, phase -> {})) {
+                            settings.smallest(),
+                            network,
+                            memory,
+                            root,
+                            runs,
+                            alone,
+                            globalStep,
+                            phase -> {},
+                            Optional.empty())) {
                 GroupInspection.of(trial, crops, group).ifPresent(found::add);
             }
         }
@@ -173,7 +241,8 @@ public final class Learner implements TrainStep {
         StepSettings small = settings.smallest();
         GroupRange[] runs = {new GroupRange(0, 1)};
         try (Collective alone = new SoloCollective();
-                StepContext trial = new StepContext(small, network, memory, root, runs, alone, 0, phase -> {})) {
+                StepContext trial =
+                        new StepContext(small, network, memory, root, runs, alone, 0, phase -> {}, Optional.empty())) {
             Reduced reduced =
                     Forward.of(trial, crops).assign(0, List.of()).backward().await();
             return fingerprint(reduced);
@@ -183,10 +252,8 @@ public final class Learner implements TrainStep {
     }
 
     private String fingerprint(Reduced reduced) {
-        CRC32C sum = new CRC32C();
-        sum.update(HostView.of(reduced.total(), 0, network.parameters.size()).bytes());
         HexFormat hex = HexFormat.of();
-        return hex.toHexDigits((int) sum.getValue())
+        return hex.toHexDigits((int) checksum(reduced.total(), network.parameters.size()))
                 + hex.toHexDigits(Double.hashCode(reduced.result().loss()));
     }
 
@@ -199,7 +266,10 @@ public final class Learner implements TrainStep {
     public void lossAndGradients(
             CropSource crops, GroupRange[] runs, Collective collective, long globalStep, long vote) {
         discard();
-        StepContext step = new StepContext(settings, network, memory, root, runs, collective, globalStep, watcher);
+        Optional<QueueStep> ofQueue = queue.map(rows -> new QueueStep(
+                rows, epochOf.applyAsLong(globalStep) >= settings.queue().fromEpoch()));
+        StepContext step =
+                new StepContext(settings, network, memory, root, runs, collective, globalStep, watcher, ofQueue);
         try {
             open = Optional.of(
                     Forward.of(step, crops).assign(vote, compared(step)).backward());
@@ -215,9 +285,12 @@ public final class Learner implements TrainStep {
         if (step.collective.size() == 1) {
             return List.of();
         }
-        return step.globalStep % COMPARE_MOMENTUM_EVERY == 0
-                ? state()
-                : List.of(network.weights, network.statistics, network.counters);
+        List<NDArray> compared = new ArrayList<>(List.of(network.weights, network.statistics, network.counters));
+        if (step.globalStep % COMPARE_MOMENTUM_EVERY == 0) {
+            compared.add(1, momentum);
+        }
+        queue.map(FeatureQueue::compared).ifPresent(compared::add);
+        return compared;
     }
 
     /**
@@ -290,6 +363,7 @@ public final class Learner implements TrainStep {
             int spans = settings.groups() / settings.span();
             TorchOps.divide(statistics, spans);
             network.update(statistics, settings.resolutions());
+            step.queue.ifPresent(QueueStep::apply);
         }
         discard();
         watcher.accept(StepPhase.IDLE);

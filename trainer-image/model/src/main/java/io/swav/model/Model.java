@@ -37,10 +37,13 @@ public final class Model {
     final NDArray weights;
     final NDArray statistics;
     /**
-     * The number of batches that each batch norm has seen, INT64, in the order of {@link #norms}; the head's is the
-     * last.
+     * The number of batches that each batch norm has seen, INT64, in the order of {@link #norms}: the backbone's, then the
+     * head's if it has one.
      */
     final NDArray counters;
+
+    /** For each parameter, in order: 0 for biases and for weights of batch norm, 1 for others; (n) FLOAT64. */
+    final NDArray matrices;
 
     private final List<String> norms = new ArrayList<>();
     final Map<String, NDArray> weightViews;
@@ -66,8 +69,17 @@ public final class Model {
         this.weights = root.zeros(new Shape(parameters.size()));
         this.statistics = root.zeros(new Shape(buffers.size()));
         this.counters = root.zeros(new Shape(norms.size()), DataType.INT64);
+        this.matrices = matrices(root);
         this.weightViews = parameters.views(root, weights, 0);
         this.statisticViews = buffers.views(root, statistics, 0);
+    }
+
+    private NDArray matrices(NDManager manager) {
+        List<Double> flags = new ArrayList<>();
+        for (FlatLayout.ParameterSlot slot : parameters.slots()) {
+            flags.add(slot.shape().dimension() > 1 ? 1.0 : 0.0);
+        }
+        return manager.create(flags.stream().mapToDouble(flag -> flag).toArray());
     }
 
     public Architecture architecture() {
@@ -153,10 +165,8 @@ public final class Model {
                 double radius = StrictMath.sqrt(-2 * StrictMath.log(1 - random.nextDouble()));
                 values[i] = (float) (std * radius * StrictMath.cos(2 * StrictMath.PI * random.nextDouble()));
             }
-        } else if (shape.dimension() == 2 || slot.name().matches("projection_head\\.[03]\\.bias")) {
-            long in = shape.dimension() == 2
-                    ? shape.get(1)
-                    : slot.name().contains(".0.") ? architecture.width() : architecture.hidden();
+        } else if (shape.dimension() == 2 || ProjectionHead.isBias(slot.name())) {
+            long in = shape.dimension() == 2 ? shape.get(1) : head.inputs(slot.name());
             double bound = 1 / Math.sqrt((double) in);
             for (int i = 0; i < values.length; i++) {
                 values[i] = (float) (bound * (2 * random.nextDouble() - 1));
@@ -169,9 +179,9 @@ public final class Model {
 
     /** Returns the backbone's pooled features in eval mode: (B, 3, S, S) to (B, F), attached to {@code manager}. */
     public NDArray features(NDManager manager, NDArray images) {
-        try (Tape tape = new Tape(manager, Tape.TapeMode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
-            tape.pass(statisticViews);
-            NDArray featuresBF = backbone.forward(tape, images);
+        try (Lanes lanes = lanes(manager, Tape.TapeMode.EVAL)) {
+            lanes.pass(statisticViews);
+            NDArray featuresBF = backbone.forward(lanes, List.of(images)).get(0);
             featuresBF.attach(manager);
             return featuresBF;
         }
@@ -179,9 +189,10 @@ public final class Model {
 
     /** Returns embeddings in eval mode, rows of norm 1: (B, 3, S, S) to (B, D), attached to {@code manager}. */
     public NDArray embed(NDManager manager, NDArray images) {
-        try (Tape tape = new Tape(manager, Tape.TapeMode.EVAL, Precision.FP32, weightViews, BatchStatistics.local())) {
-            tape.pass(statisticViews);
-            NDArray embeddingsBD = head.forward(tape, backbone.forward(tape, images));
+        try (Lanes lanes = lanes(manager, Tape.TapeMode.EVAL)) {
+            lanes.pass(statisticViews);
+            NDArray embeddingsBD = head.forward(lanes, backbone.forward(lanes, List.of(images)))
+                    .get(0);
             embeddingsBD.attach(manager);
             return embeddingsBD;
         }
@@ -195,13 +206,18 @@ public final class Model {
      * @return (all rows, D), attached to {@code manager}
      */
     public NDArray embedTraining(NDManager manager, List<NDArray> resolutions) {
-        try (Tape tape = new Tape(manager, Tape.TapeMode.SCORE, Precision.FP32, weightViews, BatchStatistics.local())) {
-            NDArray batch = tape.manager.zeros(new Shape(statisticsSize(resolutions.size())));
-            NDArray embeddingsBD = forward(tape, resolutions, batch);
+        try (NDManager scope = manager.newSubManager();
+                Lanes lanes = lanes(scope, Tape.TapeMode.SCORE)) {
+            NDArray batch = scope.zeros(new Shape(statisticsSize(resolutions.size())));
+            NDArray embeddingsBD = forward(lanes, List.of(resolutions), batch).get(0);
             embeddingsBD.attach(manager);
             update(batch, resolutions.size());
             return embeddingsBD;
         }
+    }
+
+    private Lanes lanes(NDManager manager, Tape.TapeMode mode) {
+        return Lanes.of(new Tape(manager, mode, Precision.FP32, weightViews));
     }
 
     /** Returns the elements of the batch statistics of a step with this many resolutions. */
@@ -212,24 +228,28 @@ public final class Model {
     /**
      * Runs the training forward: the backbone once for each resolution, the head once over everything.
      *
-     * @param resolutions (rows, 3, S, S) each
+     * @param perGroup for each group, for each resolution, (rows, 3, S, S)
      * @param batchStatistics flat, {@link #statisticsSize} elements: receives every batch norm's mean and unbiased
-     *     variance, the backbone's once for each resolution, then the head's
-     * @return embeddings, (all rows, D), on the tape
+     *     variance, the backbone's once for each resolution, then the head's; kept until backward has run
+     * @return embeddings of each group, (all rows, D), on its tape
      */
-    NDArray forward(Tape tape, List<NDArray> resolutions, NDArray batchStatistics) {
-        List<NDArray> featuresBF = new ArrayList<>();
-        Map<String, NDArray> views = Map.of();
-        try (NDManager scope = tape.manager.newSubManager()) {
-            for (int r = 0; r < resolutions.size(); r++) {
-                boolean last = r == resolutions.size() - 1;
-                views = statisticsOf(scope, batchStatistics, r * backboneBuffers, last);
-                tape.pass(views);
-                featuresBF.add(backbone.forward(tape, resolutions.get(r)));
-            }
-            // the last resolution's statistics lie directly before the head's
-            return head.forward(tape, TorchOps.concat(tape.manager, featuresBF, 0));
+    List<NDArray> forward(Lanes lanes, List<List<NDArray>> perGroup, NDArray batchStatistics) {
+        int resolutions = perGroup.get(0).size();
+        List<List<NDArray>> features = new ArrayList<>();
+        for (int r = 0; r < resolutions; r++) {
+            int of = r;
+            lanes.pass(statisticsOf(
+                    batchStatistics.getManager(), batchStatistics, r * backboneBuffers, r == resolutions - 1));
+            features.add(backbone.forward(
+                    lanes, perGroup.stream().map(passes -> passes.get(of)).toList()));
         }
+        List<NDArray> joined = new ArrayList<>();
+        for (int lane = 0; lane < perGroup.size(); lane++) {
+            int of = lane;
+            List<NDArray> passes = features.stream().map(pass -> pass.get(of)).toList();
+            joined.add(TorchOps.concat(lanes.tapes().get(lane).manager, passes, 0));
+        }
+        return head.forward(lanes, joined); // the last resolution's statistics lie directly before the head's
     }
 
     private Map<String, NDArray> statisticsOf(NDManager scope, NDArray flat, long base, boolean withHead) {
@@ -248,19 +268,24 @@ public final class Model {
     /**
      * Runs backward.
      *
-     * @param dyBD gradient of the embeddings, consumed
-     * @param rows the resolutions' numbers of rows
+     * @param dysBD gradient of each group's embeddings, consumed
+     * @param rows the resolutions' numbers of rows in a group
      */
-    void backward(Tape tape, Gradients gradients, NDArray dyBD, long[] rows) {
-        NDArray dxBF = head.backward(tape, gradients, dyBD);
-        long to = dxBF.getShape().get(0);
-        gradients.passes(rows.length);
+    void backward(Lanes lanes, List<NDArray> dysBD, long[] rows) {
+        List<NDArray> dxsBF = head.backward(lanes, dysBD);
+        long end = dxsBF.get(0).getShape().get(0);
+        lanes.tapes().forEach(tape -> tape.gradients().passes(rows.length));
         for (int r = rows.length - 1; r >= 0; r--) {
-            NDArray part = TorchOps.clone(tape.manager, TorchOps.rows(tape.manager, dxBF, to - rows[r], to));
-            to -= rows[r];
-            backbone.backward(tape, gradients, part);
+            long to = end;
+            long from = to - rows[r];
+            backbone.backward(
+                    lanes,
+                    lanes.map(
+                            dxsBF,
+                            (tape, dx) -> TorchOps.clone(tape.manager, TorchOps.rows(tape.manager, dx, from, to))));
+            end = from;
         }
-        dxBF.close();
+        dxsBF.forEach(NDArray::close);
     }
 
     /**
@@ -274,12 +299,13 @@ public final class Model {
             for (int r = 0; r < resolutions; r++) {
                 blend(ofBackbone, TorchOps.view(scope, batchStatistics, r * backboneBuffers, backboneBuffers));
             }
-            long ofHead = buffers.size() - backboneBuffers;
+            long size = buffers.size() - backboneBuffers;
             blend(
-                    TorchOps.view(scope, statistics, backboneBuffers, ofHead),
-                    TorchOps.view(scope, batchStatistics, resolutions * backboneBuffers, ofHead));
-            TorchOps.add(TorchOps.rows(scope, counters, 0, norms.size() - 1), resolutions);
-            TorchOps.add(TorchOps.rows(scope, counters, norms.size() - 1, norms.size()), 1);
+                    TorchOps.view(scope, statistics, backboneBuffers, size),
+                    TorchOps.view(scope, batchStatistics, resolutions * backboneBuffers, size));
+            int ofHead = architecture.headNorm() ? 1 : 0;
+            TorchOps.add(TorchOps.rows(scope, counters, 0, norms.size() - ofHead), resolutions);
+            TorchOps.add(TorchOps.rows(scope, counters, norms.size() - ofHead, norms.size()), ofHead);
         }
     }
 

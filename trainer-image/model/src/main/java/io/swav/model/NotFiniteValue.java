@@ -39,7 +39,8 @@ public record NotFiniteValue(int group, String tensor, double loss, double gradi
     public static List<NotFiniteValue> ofState(Map<String, NDArray> model, Map<String, NDArray> optimizer) {
         List<NotFiniteValue> found = new ArrayList<>();
         model.forEach((name, array) -> add(found, name, array));
-        optimizer.forEach((name, array) -> add(found, "the momentum of " + name, array));
+        optimizer.forEach((name, array) ->
+                add(found, name.equals(Learner.QUEUE) ? "the queue" : "the momentum of " + name, array));
         return List.copyOf(found);
     }
 

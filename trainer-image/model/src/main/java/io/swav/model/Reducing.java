@@ -78,7 +78,11 @@ record Reducing(
                     .filter(weight -> gradients.containsKey(weight.getKey()))
                     .map(Map.Entry::getValue)
                     .toList();
-            return Larc.Norms.of(step.manager, moving, List.copyOf(gradients.values()));
+            Larc.Norms norms = Larc.Norms.of(step.manager, moving, List.copyOf(gradients.values()));
+            if (step.settings.larc().exclude()) {
+                norms.exclude(step.model.matrices);
+            }
+            return norms;
         }
     }
 

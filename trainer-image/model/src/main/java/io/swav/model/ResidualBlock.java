@@ -2,7 +2,6 @@ package io.swav.model;
 
 import ai.djl.ndarray.NDArray;
 import io.swav.torch.LayerOps;
-import io.swav.torch.TorchOps;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -53,40 +52,48 @@ final class ResidualBlock {
                         buffers));
     }
 
-    NDArray forward(Tape tape, NDArray x) {
-        NDArray y = x;
+    List<NDArray> forward(Lanes lanes, List<NDArray> xs) {
+        List<NDArray> ys = xs;
         for (ConvNorm unit : branch) {
-            NDArray next = unit.forward(tape, y);
-            if (y != x) {
-                tape.done(y);
+            List<NDArray> next = unit.forward(lanes, ys);
+            if (ys != xs) {
+                lanes.forEach(ys, Tape::done);
             }
-            y = next;
+            ys = next;
         }
-        NDArray straight = shortcut.isPresent() ? shortcut.get().forward(tape, x) : x;
-        y.addi(straight);
-        if (straight != x) {
-            straight.close();
+        List<NDArray> straight = shortcut.isPresent() ? shortcut.get().forward(lanes, xs) : xs;
+        for (int i = 0; i < ys.size(); i++) {
+            ys.get(i).addi(straight.get(i));
+            if (straight != xs) {
+                straight.get(i).close();
+            }
         }
-        LayerOps.relu(y);
-        tape.save(y);
-        return y;
+        lanes.forEach(ys, (tape, y) -> {
+            LayerOps.relu(y);
+            tape.save(y);
+        });
+        return ys;
     }
 
-    /** Runs backward; consumes {@code dy}. */
-    NDArray backward(Tape tape, Gradients gradients, NDArray dy) {
-        NDArray y = tape.restore();
-        LayerOps.reluBackward(dy, y);
-        tape.spent(y);
-        NDArray straight = TorchOps.share(tape.manager, dy); // neither path writes to it: both end without a ReLU
+    /** Runs backward; consumes {@code dys}. */
+    List<NDArray> backward(Lanes lanes, List<NDArray> dys) {
+        List<NDArray> straight = lanes.map(dys, (tape, dy) -> {
+            NDArray y = tape.restore();
+            LayerOps.reluBackward(dy, y);
+            tape.spent(y);
+            return tape.share(dy); // neither path writes to it: both end without a ReLU
+        });
         if (shortcut.isPresent()) {
-            straight = shortcut.get().backward(tape, gradients, straight, true);
+            straight = shortcut.get().backward(lanes, straight, true);
         }
-        NDArray dx = dy;
+        List<NDArray> dxs = dys;
         for (int i = branch.size() - 1; i >= 0; i--) {
-            dx = branch.get(i).backward(tape, gradients, dx, true);
+            dxs = branch.get(i).backward(lanes, dxs, true);
         }
-        dx.addi(straight);
-        straight.close();
-        return dx;
+        for (int i = 0; i < dxs.size(); i++) {
+            dxs.get(i).addi(straight.get(i));
+            straight.get(i).close();
+        }
+        return dxs;
     }
 }

@@ -1,7 +1,6 @@
 package io.swav.model;
 
 import ai.djl.ndarray.NDArray;
-import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import io.swav.torch.Precision;
 import io.swav.torch.TorchOps;
@@ -9,55 +8,69 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.IntStream;
 
 /**
- * A micro-batch after forward: its scores, and either the tape that backward needs or the images to compute it again.
- * The rows of its arrays are crop-major over its images.
+ * A micro-batch after forward: the scores of its groups, and either the tapes that backward needs or the images to compute
+ * them again. The rows of a group's arrays are crop-major over its images.
  */
 final class ScoredMicroBatch {
     /** A forward that was run for backward. */
-    private record Graph(Tape tape, NDArray embeddingsBD) {}
+    private record Graph(Lanes lanes, List<NDArray> embeddingsBD) {}
 
     private final StepContext step;
     private final MicroBatch microBatch;
-    /** The input of each pass; {@link #rows} holds its number of rows. */
-    private final List<NDArray> passes;
+    /** For each group the input of each pass; {@link #rows} holds its number of rows. */
+    private final List<List<NDArray>> passes;
 
+    private final boolean recompute;
     private final long[] rows;
     private final NDArray statistics;
-    private final NDArray embeddingsBD;
-    private final NDArray scoresBK;
+    private final List<NDArray> embeddingsBD;
+    private final List<NDArray> scoresBK;
     private Optional<Graph> graph = Optional.empty();
 
     /**
      * Runs forward.
      *
-     * @param passes the input of each pass, (rows, 3, S, S)
+     * @param passes for each group, the input of each pass, (rows, 3, S, S)
      * @param keep whether to keep what backward needs; otherwise backward runs forward again
+     * @param recompute whether backward runs blocks again, see {@link Lanes#recompute}
      */
-    ScoredMicroBatch(StepContext step, MicroBatch microBatch, List<NDArray> passes, boolean keep) {
+    ScoredMicroBatch(
+            StepContext step, MicroBatch microBatch, List<List<NDArray>> passes, boolean keep, boolean recompute) {
         this.step = step;
         this.microBatch = microBatch;
         this.passes = passes;
-        this.rows = passes.stream().mapToLong(pass -> pass.getShape().get(0)).toArray();
-        this.statistics = step.manager.zeros(new Shape(step.model.statisticsSize(passes.size())));
+        this.recompute = recompute;
+        this.rows =
+                passes.get(0).stream().mapToLong(pass -> pass.getShape().get(0)).toArray();
+        this.statistics = step.manager.zeros(new Shape(step.model.statisticsSize(rows.length)));
         Graph first = run(keep ? Tape.TapeMode.TRAIN : Tape.TapeMode.SCORE);
-        first.embeddingsBD().attach(step.manager);
         this.embeddingsBD = first.embeddingsBD();
-        this.scoresBK =
+        embeddingsBD.forEach(group -> group.attach(step.manager));
+        this.scoresBK = embeddingsBD.stream()
                 // rounding errors here are divided by ε in Sinkhorn
-                TorchOps.linear(step.manager, Precision.FP32, embeddingsBD, step.prototypesKD, Optional.empty());
+                .map(group -> TorchOps.linear(step.manager, Precision.FP32, group, step.prototypesKD, Optional.empty()))
+                .toList();
         if (keep) {
             this.graph = Optional.of(first);
-            passes.forEach(NDArray::close);
+            closePasses();
         } else {
-            first.tape().close();
+            first.lanes().close();
         }
     }
 
     private Graph run(Tape.TapeMode mode) {
-        Tape tape = new Tape(step.manager, mode, step.settings.precision(), step.weights, microBatch.batchStatistics());
-        return new Graph(tape, step.model.forward(tape, passes, statistics));
+        List<Tape> tapes = IntStream.range(0, groups())
+                .mapToObj(i -> new Tape(step.manager, mode, step.settings.precision(), step.weights))
+                .toList();
+        Lanes lanes = new Lanes(tapes, microBatch.batchStatistics(), recompute);
+        return new Graph(lanes, step.model.forward(lanes, passes, statistics));
+    }
+
+    private void closePasses() {
+        passes.forEach(group -> group.forEach(NDArray::close));
     }
 
     int firstGroup() {
@@ -70,32 +83,32 @@ final class ScoredMicroBatch {
 
     /** Returns roughly how many bytes are kept for backward, 0 if it runs forward again. */
     long keptBytes() {
-        return graph.map(kept -> kept.tape().savedBytes()).orElse(0L);
+        return graph.map(kept -> kept.lanes().savedBytes()).orElse(0L);
     }
 
-    /** Returns an array like the scores, with undefined values. */
-    NDArray emptyLikeScores() {
-        return TorchOps.emptyLike(step.manager, scoresBK);
+    /** Returns an array like the scores of each group, with undefined values. */
+    List<NDArray> emptyLikeScores() {
+        return scoresBK.stream()
+                .map(group -> TorchOps.emptyLike(step.manager, group))
+                .toList();
     }
 
     /** Returns the embeddings of one group, (groupSize, D) for each of the first {@code crops} crops. */
     List<NDArray> embeddings(int group, int crops) {
-        return perCrop(embeddingsBD, group, crops);
+        return perCrop(embeddingsBD.get(group - firstGroup()), crops);
     }
 
     /** Returns the scores of one group, (groupSize, K) for each of the first {@code crops} crops. */
     List<NDArray> scores(int group, int crops) {
-        return perCrop(scoresBK, group, crops);
+        return perCrop(scoresBK.get(group - firstGroup()), crops);
     }
 
-    /** Returns views of one group's rows of {@code array}, one for each of the first {@code crops} crops. */
-    List<NDArray> perCrop(NDArray array, int group, int crops) {
+    /** Returns views of a group's rows, one for each of the first {@code crops} crops. */
+    List<NDArray> perCrop(NDArray ofGroup, int crops) {
         int size = step.settings.group();
-        long images = (long) groups() * size;
         List<NDArray> views = new ArrayList<>();
         for (int crop = 0; crop < crops; crop++) {
-            long from = crop * images + (long) (group - firstGroup()) * size;
-            views.add(TorchOps.rows(step.manager, array, from, from + size));
+            views.add(TorchOps.rows(step.manager, ofGroup, (long) crop * size, (crop + 1L) * size));
         }
         return views;
     }
@@ -103,32 +116,53 @@ final class ScoredMicroBatch {
     /**
      * Runs backward and frees what it needed; to be called once.
      *
-     * @param dScoresBK gradient of the scores, consumed
-     * @param flat receives the gradients and, from the span's first micro-batch, its statistics; see {@link SumLayout}
-     * @param done receives the name of every parameter whose gradient is complete in {@code flat}
+     * @param dScoresBK gradient of the scores of each group, consumed
+     * @param flats receive the gradients of each group and, in that of the span's first group, its statistics; see {@link
+     *     SumLayout}
+     * @param done receives the name of every parameter whose gradients are complete in all of {@code flats}
      */
-    void backward(NDArray dScoresBK, NDArray flat, Consumer<String> done) {
+    void backward(List<NDArray> dScoresBK, List<NDArray> flats, Consumer<String> done) {
         Graph forward = graph.orElseGet(() -> {
-            microBatch.batchStatistics().rewind();
+            microBatch.batchStatistics().rewind(0);
             return run(Tape.TapeMode.TRAIN);
         });
         if (microBatch.first()) {
-            try (NDArray place = step.layout.statistics(step.manager, flat)) {
+            try (NDArray place = step.layout.statistics(step.manager, flats.get(0))) {
                 TorchOps.copy(statistics, place);
             }
         }
-        NDManager manager = step.manager;
-        try (Gradients gradients = new Gradients(manager, step.model.parameters, flat, done)) {
-            gradients.add(
-                    Model.PROTOTYPES,
-                    TorchOps.matmulTransposed(manager, Precision.FP32, dScoresBK, forward.embeddingsBD()));
-            NDArray dEmbeddingsBD =
-                    TorchOps.matmul(forward.tape().manager, Precision.FP32, dScoresBK, step.prototypesKD);
-            dScoresBK.close();
-            step.model.backward(forward.tape(), gradients, dEmbeddingsBD, rows);
+        Lanes lanes = forward.lanes();
+        List<Gradients> gradients = gradients(flats, done);
+        for (int i = 0; i < groups(); i++) {
+            lanes.tapes().get(i).into(gradients.get(i));
+            gradients
+                    .get(i)
+                    .add(
+                            Model.PROTOTYPES,
+                            TorchOps.matmulTransposed(
+                                    step.manager,
+                                    Precision.FP32,
+                                    dScoresBK.get(i),
+                                    forward.embeddingsBD().get(i)));
         }
-        forward.tape().close();
+        List<NDArray> dEmbeddingsBD = lanes.map(dScoresBK, (tape, slope) -> {
+            NDArray dy = TorchOps.matmul(tape.manager, Precision.FP32, slope, step.prototypesKD);
+            slope.close();
+            return dy;
+        });
+        step.model.backward(lanes, dEmbeddingsBD, rows);
+        gradients.forEach(Gradients::close);
+        lanes.close();
         graph = Optional.empty();
-        passes.forEach(NDArray::close);
+        closePasses();
+    }
+
+    /** The last group in a layer's order reports: then the gradients of all are there. */
+    private List<Gradients> gradients(List<NDArray> flats, Consumer<String> done) {
+        int last = flats.size() - 1;
+        return IntStream.rangeClosed(0, last)
+                .mapToObj(i ->
+                        new Gradients(step.manager, step.model.parameters, flats.get(i), i == last ? done : name -> {}))
+                .toList();
     }
 }

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -28,6 +29,9 @@ final class StepContext implements AutoCloseable {
     final Collective collective;
     final long globalStep;
     final Consumer<StepPhase> watcher;
+    /** The queue within this step; empty if the step has none. */
+    final Optional<QueueStep> queue;
+
     final SumLayout layout;
     /** The L2-normalised prototypes that this step scores with. */
     final NDArray prototypesKD;
@@ -44,7 +48,8 @@ final class StepContext implements AutoCloseable {
             GroupRange[] runs,
             Collective collective,
             long globalStep,
-            Consumer<StepPhase> watcher) {
+            Consumer<StepPhase> watcher,
+            Optional<QueueStep> queue) {
         this.settings = settings;
         this.model = model;
         this.memory = memory;
@@ -53,6 +58,7 @@ final class StepContext implements AutoCloseable {
         this.collective = collective;
         this.globalStep = globalStep;
         this.watcher = watcher;
+        this.queue = queue;
         this.layout = SumLayout.of(model, settings.resolutions());
         NDArray raw = model.weight(Model.PROTOTYPES);
         try (NDArray lengths = raw.norm(new int[] {1}, true)) {

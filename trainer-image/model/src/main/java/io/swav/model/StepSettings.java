@@ -5,6 +5,7 @@ import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainingSpec;
 import io.swav.torch.Precision;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,10 +16,12 @@ import org.jspecify.annotations.Nullable;
  * @param normGroup images that share batch statistics; a multiple of {@code group} that divides {@code batch}
  * @param crops for each entry of spec.crops: count and side
  * @param frozenSteps steps in which the prototypes take no gradient
- * @param bitwise whether sums use one fixed order; needs {@code normGroup} = {@code group}
+ * @param bitwise whether sums use one fixed order
  * @param bucketBytes bytes of gradients that are summed over ranks at a time while backward runs; 0: all after it
  * @param precision of convolutions and the head's linear layers; weights, batch norm, scores and loss are float32
  * @param gradients precision in which gradients travel between ranks; a rank adds in float32
+ * @param queue which earlier features Sinkhorn sees
+ * @param hardSteps steps in which codes are one-hot
  */
 public record StepSettings(
         int batch,
@@ -32,7 +35,9 @@ public record StepSettings(
         boolean bitwise,
         long bucketBytes,
         Precision precision,
-        Precision gradients) {
+        Precision gradients,
+        QueueSettings queue,
+        long hardSteps) {
 
     /** The bucket size of a job that does not set it. */
     public static final long BUCKET_BYTES = 25L << 20;
@@ -40,14 +45,42 @@ public record StepSettings(
     /** {@code count} crops of {@code side} pixels. */
     public record Crops(int count, int side) {}
 
+    /** Creates settings with soft codes in all steps. */
+    public StepSettings(
+            int batch,
+            int group,
+            int normGroup,
+            List<Crops> crops,
+            Sinkhorn sinkhorn,
+            double temperature,
+            Larc larc,
+            long frozenSteps,
+            boolean bitwise,
+            long bucketBytes,
+            Precision precision,
+            Precision gradients,
+            QueueSettings queue) {
+        this(
+                batch,
+                group,
+                normGroup,
+                crops,
+                sinkhorn,
+                temperature,
+                larc,
+                frozenSteps,
+                bitwise,
+                bucketBytes,
+                precision,
+                gradients,
+                queue,
+                0);
+    }
+
     public StepSettings {
         if (batch % group != 0 || normGroup % group != 0 || batch % normGroup != 0) {
             throw new IllegalArgumentException("training.groupSize " + group + " must divide batchNorm.groupSize "
                     + normGroup + ", and that training.globalBatch " + batch);
-        }
-        if (bitwise && normGroup != group) {
-            throw new IllegalArgumentException("training.reproducibility Bitwise needs batchNorm.groupSize = "
-                    + "training.groupSize, they are " + normGroup + " and " + group);
         }
         if (bitwise && gradients != Precision.FP32) {
             throw new IllegalArgumentException(
@@ -63,10 +96,6 @@ public record StepSettings(
     public static StepSettings of(SwavJobSpec spec) {
         TrainingSpec training = spec.training();
         TrainingSpec.Optimizer optimizer = training.optimizer();
-        if (spec.assignment().mode() != AssignmentSpec.Mode.QueueFree) {
-            throw new IllegalArgumentException(
-                    "assignment.mode is '" + spec.assignment().mode() + "', this trainer supports QueueFree");
-        }
         Integer normGroup = training.batchNorm().groupSize();
         return new StepSettings(
                 training.globalBatch(),
@@ -81,12 +110,20 @@ public record StepSettings(
                         optimizer.momentum(),
                         optimizer.weightDecay(),
                         optimizer.trustCoefficient(),
-                        optimizer.larcClip()),
+                        optimizer.larcClip(),
+                        optimizer.excludeBiasAndNorm() != null),
                 training.prototypesFrozenSteps(),
                 training.reproducibility() == TrainingSpec.Reproducibility.Bitwise,
                 training.gradients().bucketMegabytes() * (1L << 20),
                 precision("training.precision", training.precision()),
-                precision("training.gradients.precision", training.gradients().precision()));
+                precision("training.gradients.precision", training.gradients().precision()),
+                queue(spec.assignment(), training.globalBatch()),
+                Objects.requireNonNullElse(spec.assignment().hardCodesSteps(), 0L));
+    }
+
+    private static QueueSettings queue(AssignmentSpec assignment, int batch) {
+        AssignmentSpec.Queue queue = assignment.queue();
+        return queue == null ? QueueSettings.NONE : QueueSettings.of(queue.length(), queue.fromEpoch(), batch);
     }
 
     private static Precision precision(String field, @Nullable String name) {
@@ -100,7 +137,7 @@ public record StepSettings(
         };
     }
 
-    /** Returns the same settings for a global batch of one group. */
+    /** Returns the same settings for a global batch of one group, without a queue: it holds no such batches. */
     StepSettings smallest() {
         return new StepSettings(
                 group,
@@ -114,7 +151,9 @@ public record StepSettings(
                 bitwise,
                 bucketBytes,
                 precision,
-                gradients);
+                gradients,
+                QueueSettings.NONE,
+                hardSteps);
     }
 
     public int groups() {

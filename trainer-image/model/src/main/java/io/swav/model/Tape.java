@@ -3,14 +3,16 @@ package io.swav.model;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.torch.Precision;
+import io.swav.torch.TorchOps;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.IdentityHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /**
- * One run of a micro-batch through the network: the weights it reads, the statistics it measures and, in mode {@link
- * TapeMode#TRAIN}, the arrays that backward needs. Layers push arrays in forward and pop them in backward.
+ * One run of a group through the network: the weights it reads and, in mode {@link TapeMode#TRAIN}, the arrays that
+ * backward needs. Layers push arrays in forward and pop them in backward.
  */
 final class Tape implements AutoCloseable {
     /** EVAL reads running statistics; SCORE and TRAIN measure the batch's; only TRAIN keeps what backward needs. */
@@ -24,9 +26,8 @@ final class Tape implements AutoCloseable {
     final TapeMode mode;
     final Precision precision;
     final Map<String, NDArray> weights;
-    final BatchStatistics batchStatistics;
-    /** Statistics of the current pass: read in EVAL, written otherwise. */
-    private Map<String, NDArray> statistics = Map.of();
+    /** Receives the gradients of backward; none before that. */
+    private Optional<Gradients> gradients = Optional.empty();
 
     private final Deque<NDArray> saved = new ArrayDeque<>();
     /** How often each array is in {@link #saved}: the output of one layer is the input of others. */
@@ -34,30 +35,36 @@ final class Tape implements AutoCloseable {
 
     private long savedBytes;
 
-    Tape(
-            NDManager parent,
-            TapeMode mode,
-            Precision precision,
-            Map<String, NDArray> weights,
-            BatchStatistics batchStatistics) {
+    Tape(NDManager parent, TapeMode mode, Precision precision, Map<String, NDArray> weights) {
         this.manager = parent.newSubManager();
         this.mode = mode;
         this.precision = precision;
         this.weights = weights;
-        this.batchStatistics = batchStatistics;
+    }
+
+    /** Creates an empty tape that reads the same weights, and whose gradients go to the same place. */
+    Tape fork(TapeMode as) {
+        Tape fork = new Tape(manager, as, precision, weights);
+        fork.gradients = gradients;
+        return fork;
+    }
+
+    /** Sets what receives the gradients of backward. */
+    void into(Gradients to) {
+        gradients = Optional.of(to);
+    }
+
+    Gradients gradients() {
+        return gradients.orElseThrow(() -> new IllegalStateException("backward has no place for its gradients"));
+    }
+
+    /** Returns a second handle to an array, which lives no longer than this tape. */
+    NDArray share(NDArray array) {
+        return TorchOps.share(manager, array);
     }
 
     NDArray weight(String name) {
         return of(weights, name);
-    }
-
-    NDArray statistic(String name) {
-        return of(statistics, name);
-    }
-
-    /** Begins a pass whose batch norms use these statistics. */
-    void pass(Map<String, NDArray> statisticsOfPass) {
-        statistics = statisticsOfPass;
     }
 
     void save(NDArray array) {
@@ -99,7 +106,7 @@ final class Tape implements AutoCloseable {
         manager.close();
     }
 
-    private static NDArray of(Map<String, NDArray> arrays, String name) {
+    static NDArray of(Map<String, NDArray> arrays, String name) {
         NDArray array = arrays.get(name);
         if (array == null) {
             throw new IllegalStateException("no array named " + name);

@@ -61,7 +61,10 @@ public interface TrainStep extends AutoCloseable {
     /** Returns parameters and batch-norm statistics by name; writing to the arrays changes the state. */
     Map<String, NDArray> model();
 
-    /** Returns what the optimizer carries from step to step, by name; writing to the arrays changes the state. */
+    /**
+     * Returns what the training carries from step to step beside the model, by name: the optimizer's momentum, and the
+     * queue if there is one. Writing to the arrays changes the state.
+     */
     Map<String, NDArray> optimizer();
 
     /**

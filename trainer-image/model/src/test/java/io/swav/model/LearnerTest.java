@@ -14,10 +14,12 @@ import io.swav.torch.Precision;
 import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.lang.reflect.Proxy;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -47,7 +49,16 @@ class LearnerTest {
         return settings(normGroup, bitwise, Precision.FP32, Precision.FP32);
     }
 
+    static StepSettings settings(int normGroup, boolean bitwise, QueueSettings queue) {
+        return settings(normGroup, bitwise, Precision.FP32, Precision.FP32, queue);
+    }
+
     static StepSettings settings(int normGroup, boolean bitwise, Precision precision, Precision gradients) {
+        return settings(normGroup, bitwise, precision, gradients, QueueSettings.NONE);
+    }
+
+    static StepSettings settings(
+            int normGroup, boolean bitwise, Precision precision, Precision gradients, QueueSettings queue) {
         return new StepSettings(
                 16,
                 4,
@@ -60,7 +71,8 @@ class LearnerTest {
                 bitwise,
                 8 << 10,
                 precision,
-                gradients);
+                gradients,
+                queue);
     }
 
     /** Returns crops that depend on step and group alone. */
@@ -73,7 +85,7 @@ class LearnerTest {
     }
 
     private Learner learner(StepSettings settings, double learningRate, ActivationBudget memory) {
-        Learner learner = new Learner(settings, TINY, step -> learningRate, manager, memory);
+        Learner learner = new Learner(settings, TINY, step -> learningRate, step -> 0, manager, memory);
         learner.network().initialize(7);
         return learner;
     }
@@ -128,13 +140,54 @@ class LearnerTest {
 
     @Test
     void secondForwardGivesTheBitsOfKeptGraphs() {
-        for (int normGroup : new int[] {4, 8}) {
-            try (Learner kept = learner(settings(normGroup, normGroup == 4), new ActivationBudget(Long.MAX_VALUE));
-                    Learner recomputed = learner(settings(normGroup, normGroup == 4), new ActivationBudget(0))) {
+        recomputingGivesTheBitsOfKeptGraphs(new ActivationBudget(0, Long.MAX_VALUE));
+    }
+
+    /** The size of a group's activations is known after the first one. */
+    @Test
+    void runningBlocksAgainGivesTheBitsOfKeptGraphs() {
+        recomputingGivesTheBitsOfKeptGraphs(new ActivationBudget(0, 0));
+    }
+
+    private void recomputingGivesTheBitsOfKeptGraphs(ActivationBudget small) {
+        ActivationBudget large = new ActivationBudget(Long.MAX_VALUE, Long.MAX_VALUE);
+        for (int normGroup : new int[] {4, 8, 16}) {
+            try (Learner kept = learner(settings(normGroup, true), large);
+                    Learner recomputed = learner(settings(normGroup, true), small)) {
                 for (int i = 0; i < 3; i++) {
                     assertThat(step(recomputed, i)).isEqualTo(step(kept, i));
                 }
                 assertThat(recomputed.digest()).isEqualTo(kept.digest());
+            }
+        }
+    }
+
+    /** The reference normalizes the samples of a span as one batch. */
+    @Test
+    void aSpanHasTheStatisticsOfAllItsSamples() {
+        try (Learner learner = learner(settings(16, true), new ActivationBudget())) {
+            learner.lossAndGradients(crops(0), ALONE, solo, 0, 5);
+            List<float[]> inSpan = learner.outputs().stream()
+                    .map(output -> output.embeddingsBD().get(1).toFloatArray())
+                    .toList();
+            List<NDArray> joined = new ArrayList<>();
+            for (int entry = 0; entry < 2; entry++) {
+                List<NDArray> byCrop = new ArrayList<>();
+                for (int crop = 0; crop < 2; crop++) {
+                    for (int group = 0; group < 4; group++) {
+                        NDArray all = crops(0).group(manager, group).get(entry);
+                        byCrop.add(TorchOps.rows(manager, all, 4L * crop, 4L * crop + 4));
+                    }
+                }
+                joined.add(TorchOps.concat(manager, byCrop, 0));
+            }
+            NDArray asOne = learner.network().embedTraining(manager, joined);
+            for (int group = 0; group < 4; group++) {
+                float[] expected = TorchOps.rows(manager, asOne, 16 + 4L * group, 16 + 4L * group + 4)
+                        .toFloatArray();
+                for (int i = 0; i < expected.length; i++) {
+                    assertThat(inSpan.get(group)[i]).isCloseTo(expected[i], within(1e-5f));
+                }
             }
         }
     }
@@ -285,6 +338,105 @@ class LearnerTest {
                     }
                     return method.getName().equals("duplicate") ? proxy : method.invoke(solo, arguments);
                 });
+    }
+
+    @Test
+    void aLargeArrayOfTheStateIsSharedInPieces() {
+        NDArray array = manager.create(new float[] {1, 2, 3, 4, 5});
+        assertThat(Learner.pieces(array, 5)).containsExactly(array);
+        List<NDArray> pieces = Learner.pieces(array, 2);
+        assertThat(pieces.stream().map(piece -> piece.size())).containsExactly(2L, 2L, 1L);
+        TorchOps.fill(pieces.get(2), 9);
+        assertThat(array.toFloatArray()).containsExactly(1, 2, 3, 4, 9);
+    }
+
+    @Test
+    void hardCodesAreOneHotInTheFirstStepsOnly() {
+        StepSettings soft = settings(4, true);
+        StepSettings hard = new StepSettings(
+                soft.batch(),
+                soft.group(),
+                soft.normGroup(),
+                soft.crops(),
+                soft.sinkhorn(),
+                soft.temperature(),
+                soft.larc(),
+                soft.frozenSteps(),
+                true,
+                soft.bucketBytes(),
+                Precision.FP32,
+                Precision.FP32,
+                QueueSettings.NONE,
+                1);
+        try (Learner learner = learner(hard, new ActivationBudget());
+                Learner other = learner(soft, new ActivationBudget())) {
+            learner.lossAndGradients(crops(0), ALONE, solo, 0, 5);
+            other.lossAndGradients(crops(0), ALONE, solo, 0, 5);
+            for (int group = 0; group < 4; group++) {
+                NDArray codes = learner.outputs().get(group).codesBK().get(1);
+                NDArray expected = other.outputs().get(group).codesBK().get(1);
+                assertThat(codes.toFloatArray()).containsOnly(0f, 1f);
+                assertThat(codes.sum(new int[] {1}).toFloatArray()).containsOnly(1f);
+                assertThat(codes.argMax(1).toLongArray())
+                        .isEqualTo(expected.argMax(1).toLongArray());
+            }
+            learner.averageGradients();
+            learner.apply();
+            learner.lossAndGradients(crops(1), ALONE, solo, 1, 5);
+            assertThat(learner.outputs().get(0).codesBK().get(0).max().getFloat())
+                    .isStrictlyBetween(0f, 1f);
+        }
+    }
+
+    /** LARC moves a parameter by a share of its norm; SGD by its gradient times the rate. */
+    @Test
+    void excludedParametersTakePlainSteps() {
+        StepSettings all = settings(4, true);
+        StepSettings some = new StepSettings(
+                all.batch(),
+                all.group(),
+                all.normGroup(),
+                all.crops(),
+                all.sinkhorn(),
+                all.temperature(),
+                new Larc(0.9, 0.1, 1e-3, false, true),
+                1,
+                true,
+                all.bucketBytes(),
+                Precision.FP32,
+                Precision.FP32,
+                QueueSettings.NONE);
+        try (Learner learner = learner(some, 0.5, new ActivationBudget())) {
+            learner.lossAndGradients(crops(0), ALONE, solo, 0, 5);
+            learner.averageGradients();
+            Map<String, float[]> before = new HashMap<>();
+            Map<String, float[]> gradients = new HashMap<>();
+            learner.gradients(manager).forEach((name, gradient) -> gradients.put(name, gradient.toFloatArray()));
+            learner.model().forEach((name, value) -> {
+                if (gradients.containsKey(name)) {
+                    before.put(name, value.toFloatArray());
+                }
+            });
+            learner.apply();
+            for (String name : List.of("bn1.weight", "layer1.0.bn2.bias", "projection_head.3.bias")) {
+                float[] from = Objects.requireNonNull(before.get(name));
+                float[] gradient = Objects.requireNonNull(gradients.get(name));
+                float[] to = Objects.requireNonNull(learner.model().get(name)).toFloatArray();
+                for (int i = 0; i < to.length; i++) {
+                    assertThat(to[i]).as(name).isCloseTo(from[i] - 0.5f * gradient[i], within(1e-6f));
+                }
+            }
+            float[] from = Objects.requireNonNull(before.get("conv1.weight"));
+            float[] to =
+                    Objects.requireNonNull(learner.model().get("conv1.weight")).toFloatArray();
+            double moved = 0;
+            double norm = 0;
+            for (int i = 0; i < to.length; i++) {
+                moved += (to[i] - from[i]) * (double) (to[i] - from[i]);
+                norm += from[i] * (double) from[i];
+            }
+            assertThat(Math.sqrt(moved / norm)).isLessThan(0.5 * 1e-3 * 1.001).isPositive();
+        }
     }
 
     /** A job that lost its trainers before its first checkpoint begins again with the same weights, by any version. */

@@ -41,7 +41,12 @@ class NotFiniteStepTest {
 
     private Learner learner(int normGroup, boolean bitwise) {
         Learner learner = new Learner(
-                LearnerTest.settings(normGroup, bitwise), TINY, step -> 0.5, manager, new ActivationBudget());
+                LearnerTest.settings(normGroup, bitwise),
+                TINY,
+                step -> 0.5,
+                step -> 0,
+                manager,
+                new ActivationBudget());
         learner.network().initialize(7);
         return learner;
     }
@@ -145,8 +150,9 @@ class NotFiniteStepTest {
                 false,
                 0,
                 Precision.FP32,
-                Precision.FP32);
-        try (Learner learner = new Learner(oneBucket, TINY, step -> 0.5, manager, new ActivationBudget())) {
+                Precision.FP32,
+                QueueSettings.NONE);
+        try (Learner learner = new Learner(oneBucket, TINY, step -> 0.5, step -> 0, manager, new ActivationBudget())) {
             learner.network().initialize(7);
             byte[] before = learner.digest();
             long statistics = learner.network().parameters.size();

@@ -45,6 +45,12 @@ class StateComparisonTest {
         assertThat(diverged(1, 16)).containsExactly(true, true);
     }
 
+    @Test
+    void soIsOneOfTheQueue() throws Exception {
+        assertThat(diverged(4, 3, new QueueSettings(2, 0))).containsExactly(true, true);
+        assertThat(diverged(-1, 3, new QueueSettings(2, 0))).containsExactly(false, false);
+    }
+
     /** The first step's fingerprint decides whether two processors are of one kind, so equal processes must agree on it. */
     @Test
     void theFirstStepHasTheSameFingerprintInEveryLearnerOfOneSeed() {
@@ -60,10 +66,14 @@ class StateComparisonTest {
 
     /** @param array index in the state in which rank 1 flips a bit; −1 for none */
     private static List<Boolean> diverged(int array, long step) throws Exception {
+        return diverged(array, step, QueueSettings.NONE);
+    }
+
+    private static List<Boolean> diverged(int array, long step, QueueSettings queue) throws Exception {
         return Ranked.run(2, (collective, manager) -> {
             TorchRuntime.setThreads(1);
             try (collective;
-                    Learner learner = learner(manager, 7)) {
+                    Learner learner = learner(manager, 7, queue)) {
                 if (collective.rank() == 1 && array >= 0) {
                     flip(learner.state().get(array));
                 }
@@ -88,7 +98,11 @@ class StateComparisonTest {
     }
 
     private static Learner learner(NDManager manager, long seed) {
-        Learner learner = new Learner(LearnerTest.settings(4, true), TINY, step -> 0.5, manager);
+        return learner(manager, seed, QueueSettings.NONE);
+    }
+
+    private static Learner learner(NDManager manager, long seed, QueueSettings queue) {
+        Learner learner = new Learner(LearnerTest.settings(4, true, queue), TINY, step -> 0.5, manager);
         learner.network().initialize(seed);
         return learner;
     }

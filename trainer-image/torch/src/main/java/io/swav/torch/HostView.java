@@ -31,13 +31,13 @@ public final class HostView {
         this.count = count;
         Tensor tensor = Interop.borrow(array);
         long width = tensor.element_size();
-        if (!tensor.is_contiguous() || (from + count) * width > Integer.MAX_VALUE) {
+        if (!tensor.is_contiguous() || count * width > Integer.MAX_VALUE) {
             throw new IllegalArgumentException("cannot view the bytes of " + array.getShape() + " "
-                    + array.getDataType() + ": it must be contiguous and under 2 GiB");
+                    + array.getDataType() + ": it must be contiguous, and " + count + " elements under 2 GiB");
         }
         this.shared = tensor.is_cpu() && !copies;
         ByteBuffer buffer = shared && count > 0
-                ? memory(tensor, (from + count) * width).slice((int) (from * width), (int) (count * width))
+                ? memory(tensor, from * width, count * width)
                 : ByteBuffer.allocateDirect((int) (count * width));
         this.bytes = buffer.order(ByteOrder.nativeOrder());
     }
@@ -45,7 +45,7 @@ public final class HostView {
     /**
      * A view of all elements, loaded.
      *
-     * @throws IllegalArgumentException if the array is not contiguous, or is 2 GiB or larger
+     * @throws IllegalArgumentException if the array is not contiguous, or the view is 2 GiB or larger
      */
     public static HostView of(NDArray array) {
         return of(array, 0, array.size());
@@ -74,12 +74,13 @@ public final class HostView {
     static ByteBuffer own(NDArray array) {
         return Interop.scoped(() -> {
             Tensor tensor = Interop.borrow(array);
-            return memory(tensor, tensor.numel() * tensor.element_size()).order(ByteOrder.nativeOrder());
+            return memory(tensor, 0, tensor.numel() * tensor.element_size()).order(ByteOrder.nativeOrder());
         });
     }
 
-    private static ByteBuffer memory(Tensor tensor, long length) {
-        return new BytePointer(tensor.data_ptr()).position(0).capacity(length).asByteBuffer();
+    private static ByteBuffer memory(Tensor tensor, long from, long length) {
+        BytePointer first = new BytePointer(tensor.data_ptr()).getPointer(from); // a buffer's positions are ints
+        return first.capacity(length).asByteBuffer();
     }
 
     /** The bytes: position 0, limit and capacity are their number. */

@@ -46,6 +46,22 @@ class HostViewTest {
         }
     }
 
+    /** The weights of a wide network are more bytes than a buffer has; pages that nobody writes take no memory. */
+    @Test
+    void viewsAPartOfAnArrayBeyondTwoGibibytes() {
+        try (NDManager manager = NDManager.newBaseManager()) {
+            long size = 600_000_000;
+            NDArray array = TorchOps.empty(manager, size);
+            NDArray end = TorchOps.rows(manager, array, size - 2, size);
+            TorchOps.fill(end, 3);
+            ByteBuffer view = HostView.of(array, size - 2, 2).bytes();
+            assertThat(view.asFloatBuffer().get(1)).isEqualTo(3f);
+            view.asFloatBuffer().put(1, 4f);
+            assertThat(end.toFloatArray()).containsExactly(3, 4);
+            assertThatThrownBy(() -> HostView.of(array)).hasMessageContaining("under 2 GiB");
+        }
+    }
+
     /** Uses libtorch's meta device, which has no memory: nothing can be read from it, and certainly not by address. */
     @Test
     void detectsTheDeviceOfAnArray() {

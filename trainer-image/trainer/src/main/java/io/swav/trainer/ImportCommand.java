@@ -90,7 +90,7 @@ public final class ImportCommand implements Callable<Integer> {
         StoreLease lease = new StoreLease(place, Training.ofThisProcess("swav import"), StoreLease.Timing.STANDARD);
         TorchRuntime.start();
         try (NDManager root = TorchRuntime.root();
-                Learner learner = new Learner(job, step -> 0, root); // takes no step
+                Learner learner = new Learner(job, step -> 0, step -> 0, root); // takes no step
                 CheckpointCatalog store = new CheckpointCatalog(
                         place,
                         new CheckpointCatalog.Owner("", ConfigDigest.of(job)),

@@ -92,7 +92,8 @@ class EvaluationTest {
             }
             Files.delete(train);
             QuickKnn figure = QuickKnn.of(spec, folder.resolve("data/test").toString());
-            double top1 = figure.top1(new Learner(spec, step -> 0, manager).network(), batches.data(), () -> false);
+            double top1 = figure.top1(
+                    new Learner(spec, step -> 0, step -> 0, manager).network(), batches.data(), () -> false);
             assertThat(top1).isGreaterThan(10);
         }
     }

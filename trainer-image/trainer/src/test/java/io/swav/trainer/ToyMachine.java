@@ -132,7 +132,7 @@ final class ToyMachine implements TrainStep {
         for (int group = own.from(); group < own.to() - 1; group++) {
             local.add(group, gradient(crops, group));
         }
-        TreeSum.StreamingAccumulator open = local.last(gradient(crops, own.to() - 1));
+        TreeSum.StreamingAccumulator open = local.last(List.of(gradient(crops, own.to() - 1)));
         gradients = open.result();
         sums = new CommunicationThread(collective);
         for (long to = LENGTH; to > 0; to -= PIECE) {
