@@ -53,7 +53,7 @@ final class GangKeeper {
      * @param error of the API server, which is tried again
      */
     record GangStart(Optional<GangApi> api, Optional<PodRejection> problem, Optional<String> error)
-            implements LastLooks.Found {
+            implements LastLooks.LookResult {
         static final GangStart NONE = new GangStart(Optional.empty(), Optional.empty(), Optional.empty());
 
         /** Makes a pod that is about to be created one of the job's group. */

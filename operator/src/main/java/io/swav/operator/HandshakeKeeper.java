@@ -38,7 +38,7 @@ final class HandshakeKeeper {
      * @param error of the API server, which is tried again
      */
     record HandshakeKey(String digest, Optional<PodRejection> problem, Optional<String> error)
-            implements LastLooks.Found {
+            implements LastLooks.LookResult {
 
         private static HandshakeKey of(String digest) {
             return new HandshakeKey(digest, Optional.empty(), Optional.empty());

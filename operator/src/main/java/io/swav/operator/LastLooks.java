@@ -12,9 +12,9 @@ import java.util.concurrent.ConcurrentHashMap;
  * @param <B> what a look rested on, beside the object itself: if it changes the look no longer counts
  * @param <R> what a look has found
  */
-final class LastLooks<B, R extends LastLooks.Found> {
+final class LastLooks<B, R extends LastLooks.LookResult> {
     /** What a look has found about the creation of pods. */
-    interface Found {
+    interface LookResult {
         /** Returns why no pod may be created. */
         Optional<PodRejection> problem();
 
