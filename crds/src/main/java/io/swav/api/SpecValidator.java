@@ -58,7 +58,7 @@ public final class SpecValidator {
 
     /** Returns messages for the rules that a spec breaks by itself, each naming its field; empty for a valid spec. */
     public static List<String> broken(SwavJobSpec spec) {
-        SwavJobSpec.Training training = spec.training();
+        TrainingSpec training = spec.training();
         List<String> broken = new ArrayList<>();
         check(spec.elastic().minReplicas() <= spec.replicas(), MIN_REPLICAS, broken);
         Integer max = spec.elastic().maxReplicas();
@@ -66,7 +66,7 @@ public final class SpecValidator {
         int groups = training.groups();
         check(spec.replicas() <= groups && (max == null || max <= groups), GROUPS, broken);
         check(spec.crops().size() > 1 || spec.crops().get(0).count() > 1, TWO_CROPS, broken);
-        for (SwavJobSpec.CropSpec crop : spec.crops()) {
+        for (CropSpec crop : spec.crops()) {
             check(crop.minScale() < crop.maxScale(), SCALES, broken);
         }
         check(training.globalBatch() % training.groupSize() == 0, GROUP_SIZE, broken);
@@ -75,15 +75,15 @@ public final class SpecValidator {
                 normed == null || (normed % training.groupSize() == 0 && training.globalBatch() % normed == 0),
                 BATCH_NORM,
                 broken);
-        boolean bitwise = training.reproducibility() == SwavJobSpec.Reproducibility.Bitwise;
+        boolean bitwise = training.reproducibility() == TrainingSpec.Reproducibility.Bitwise;
         check(!bitwise || normed == null || normed.equals(training.groupSize()), BITWISE, broken);
-        boolean rounded = training.gradients().precision().equals(SwavJobSpec.Precision.bf16.name());
+        boolean rounded = training.gradients().precision().equals(TrainingSpec.Precision.bf16.name());
         check(!bitwise || !rounded, ROUNDED, broken);
         check(training.optimizer().warmupEpochs() <= training.epochs(), WARM_UP, broken);
         check(!namesMachine(spec.data().uri()), DATA_URI, broken);
         check(!namesMachine(spec.data().evalUri()), DATA_EVAL_URI, broken);
         check(!namesMachine(spec.checkpoint().uri()), CHECKPOINT_URI, broken);
-        SwavJobSpec.Cache cache = spec.data().cache();
+        DataSpec.Cache cache = spec.data().cache();
         check(cache == null || cache.path().matches(CACHE_PATH_FORM), CACHE_PATH, broken);
         check(cache == null || cache.size().matches(CACHE_SIZE_FORM), CACHE_SIZE, broken);
         broken.addAll(FiniteNumbers.problems("spec", spec));
@@ -102,7 +102,7 @@ public final class SpecValidator {
         return broken;
     }
 
-    private static @Nullable String endpoint(SwavJobSpec.@Nullable S3 s3) {
+    private static @Nullable String endpoint(@Nullable S3Spec s3) {
         return s3 == null ? null : s3.endpoint();
     }
 
@@ -127,7 +127,7 @@ public final class SpecValidator {
     public static List<String> changed(SwavJobSpec before, SwavJobSpec now) {
         List<String> changed = new ArrayList<>();
         check(same(before, now, SwavJobSpec::model), FIXED_MODEL, changed);
-        SwavJobSpec.Data data = now.data();
+        DataSpec data = now.data();
         check(
                 before.data()
                         .with(data.workers(), data.maxBadSamples(), data.cache())
@@ -136,16 +136,16 @@ public final class SpecValidator {
                 changed);
         check(same(before, now, SwavJobSpec::crops), FIXED_CROPS, changed);
         check(same(before, now, SwavJobSpec::assignment), FIXED_ASSIGNMENT, changed);
-        SwavJobSpec.Training training = now.training();
-        SwavJobSpec.Training trained = before.training();
+        TrainingSpec training = now.training();
+        TrainingSpec trained = before.training();
         check(trained.with(training.epochs(), training.threads()).equals(training), FIXED_TRAINING, changed);
         check(training.epochs() >= trained.epochs(), EPOCHS_GROW, changed);
         check(
-                training.reproducibility() == SwavJobSpec.Reproducibility.Fast
+                training.reproducibility() == TrainingSpec.Reproducibility.Fast
                         || training.threads().equals(trained.threads()),
                 FIXED_THREADS,
                 changed);
-        SwavJobSpec.Checkpoint checkpoint = now.checkpoint();
+        CheckpointSpec checkpoint = now.checkpoint();
         check(
                 before.checkpoint()
                         .with(checkpoint.everySteps(), checkpoint.everySeconds(), checkpoint.keep())

@@ -73,7 +73,7 @@ public final class TrainingSettings {
     /** Returns the digest of these settings, 16 hexadecimal digits. */
     public static String digest(SortedMap<String, String> settings) {
         SortedMap<String, String> digested = new TreeMap<>(settings);
-        if (SwavJobSpec.Reproducibility.Fast.name().equals(settings.get(REPRODUCIBILITY))) {
+        if (TrainingSpec.Reproducibility.Fast.name().equals(settings.get(REPRODUCIBILITY))) {
             digested.remove(THREADS);
         }
         StringBuilder text = new StringBuilder();

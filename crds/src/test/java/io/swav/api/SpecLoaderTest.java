@@ -17,12 +17,10 @@ class SpecLoaderTest {
     void aBareSpecGetsThePapersDefaults() throws IOException {
         SwavJobSpec spec = load("data: {uri: file:///data}\ntraining: {optimizer: {weightDecay: 1e-5}}\n");
 
-        assertThat(spec.model()).isEqualTo(new SwavJobSpec.Model("resnet50", "imagenet", 3000, 128, 2048));
-        assertThat(spec.crops())
-                .containsExactly(
-                        new SwavJobSpec.CropSpec(2, 224, 0.14, 1.0), new SwavJobSpec.CropSpec(6, 96, 0.05, 0.14));
+        assertThat(spec.model()).isEqualTo(new ModelSpec("resnet50", "imagenet", 3000, 128, 2048));
+        assertThat(spec.crops()).containsExactly(new CropSpec(2, 224, 0.14, 1.0), new CropSpec(6, 96, 0.05, 0.14));
         assertThat(spec.training().optimizer())
-                .isEqualTo(new SwavJobSpec.Optimizer(4.8, 0.0048, 0.3, 10.0, 0.9, 1e-5, 0.001, false));
+                .isEqualTo(new TrainingSpec.Optimizer(4.8, 0.0048, 0.3, 10.0, 0.9, 1e-5, 0.001, false));
         assertThat(spec.training().groups()).isEqualTo(64);
         assertThat(spec.maxReplicas()).isEqualTo(64);
         assertThat(spec.template()).isNull();

@@ -2,7 +2,7 @@ package io.swav.operator;
 
 import io.fabric8.kubernetes.api.model.ObjectMeta;
 import io.fabric8.kubernetes.api.model.Pod;
-import io.swav.api.SwavJobSpec.GangScheduler;
+import io.swav.api.SchedulingSpec.GangScheduler;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;

@@ -3,9 +3,11 @@ package io.swav.operator;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.swav.api.ConditionType;
+import io.swav.api.DataSpec;
 import io.swav.api.EpochSchedule;
 import io.swav.api.ReportRules;
 import io.swav.api.ResourceNames;
+import io.swav.api.RolloutSpec;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerReport;
@@ -151,7 +153,7 @@ record JobSnapshot(
         return changes;
     }
 
-    private static String shown(SwavJobSpec.@Nullable Cache cache) {
+    private static String shown(DataSpec.@Nullable Cache cache) {
         return cache == null ? "unset" : cache.path() + " of " + cache.size();
     }
 
@@ -223,7 +225,7 @@ record JobSnapshot(
                 .orElse("");
         return new WantedTemplate(
                 TrainerPod.revision(template),
-                spec.rollout().type() == SwavJobSpec.RolloutType.RollingUpdate,
+                spec.rollout().type() == RolloutSpec.RolloutType.RollingUpdate,
                 PAUSED.equals(paused),
                 spec.replicas() < spec.maxReplicas() && !queue.isQueued(), // no pod beyond those admitted
                 noRoom,

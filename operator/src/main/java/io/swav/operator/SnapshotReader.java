@@ -6,6 +6,7 @@ import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.Node;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.javaoperatorsdk.operator.processing.event.ResourceID;
+import io.swav.api.AssignmentSpec;
 import io.swav.api.ConditionReason;
 import io.swav.api.ResourceNames;
 import io.swav.api.SpecValidator;
@@ -277,7 +278,7 @@ final class SnapshotReader {
         TrainerPod.problem(spec.template()).ifPresent(broken::add);
         List<Problem> problems =
                 new ArrayList<>(broken.stream().map(Problem::invalid).toList());
-        if (spec.assignment().mode() == SwavJobSpec.Mode.Queue) {
+        if (spec.assignment().mode() == AssignmentSpec.Mode.Queue) {
             problems.add(new Problem(
                     ConditionReason.NotAvailable, "spec.assignment.mode Queue is not available yet: use QueueFree"));
         }

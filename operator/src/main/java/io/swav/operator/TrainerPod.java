@@ -22,10 +22,11 @@ import io.fabric8.kubernetes.api.model.Toleration;
 import io.fabric8.kubernetes.api.model.TolerationBuilder;
 import io.fabric8.kubernetes.api.model.VolumeBuilder;
 import io.fabric8.kubernetes.api.model.VolumeMountBuilder;
+import io.swav.api.DataSpec;
 import io.swav.api.Fingerprints;
 import io.swav.api.ResourceNames;
+import io.swav.api.SchedulingSpec;
 import io.swav.api.SwavJob;
-import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerEnv;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -101,7 +102,7 @@ final class TrainerPod {
             trainer.setTerminationMessagePolicy("FallbackToLogsOnError");
         }
         addTolerations(spec);
-        if (job.getSpec().scheduling().zone() == SwavJobSpec.ZonePolicy.PreferSame) {
+        if (job.getSpec().scheduling().zone() == SchedulingSpec.ZonePolicy.PreferSame) {
             preferSameZone(job, spec);
         }
         spec.setRestartPolicy("Never");
@@ -185,7 +186,7 @@ final class TrainerPod {
         if (!progress.equals(ResourceNames.progressName(job.getMetadata().getName()))) {
             ours.add(value(TrainerEnv.PROGRESS, progress));
         }
-        SwavJobSpec.Cache cache = job.getSpec().data().cache();
+        DataSpec.Cache cache = job.getSpec().data().cache();
         if (cache != null) {
             ours.add(value(TrainerEnv.DATA_CACHE, cache.path()));
         }
@@ -247,7 +248,7 @@ final class TrainerPod {
      * Gives the cache of data a volume that ends with the pod, unless the template mounts one there: a folder in the
      * container's own file system could not be written if that is read-only, and would have no limit.
      */
-    private static void addCache(SwavJobSpec.@Nullable Cache cache, PodSpec spec, Container trainer) {
+    private static void addCache(DataSpec.@Nullable Cache cache, PodSpec spec, Container trainer) {
         if (cache == null
                 || trainer.getVolumeMounts().stream().anyMatch(mount -> isBelow(cache.path(), mount.getMountPath()))) {
             return;

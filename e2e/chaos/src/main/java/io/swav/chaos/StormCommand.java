@@ -3,8 +3,8 @@ package io.swav.chaos;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.swav.api.StorageUri;
 import io.swav.api.SwavJob;
-import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerEnv;
+import io.swav.api.TrainingSpec;
 import io.swav.chaos.InjectedFault.Kind;
 import io.swav.chaos.StormScript.Planned;
 import io.swav.data.TrainTestSplit;
@@ -99,7 +99,7 @@ public final class StormCommand implements Callable<Integer> {
     private @Nullable Path data;
 
     @Option(names = "--mode", description = "Reproducibility: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
-    private SwavJobSpec.Reproducibility mode = SwavJobSpec.Reproducibility.Bitwise;
+    private TrainingSpec.Reproducibility mode = TrainingSpec.Reproducibility.Bitwise;
 
     @Option(names = "--batch", description = "Images per step, over all trainers (default: ${DEFAULT-VALUE}).")
     private int batch = 512;

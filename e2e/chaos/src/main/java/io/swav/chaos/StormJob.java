@@ -8,6 +8,7 @@ import io.swav.api.SpecLoader;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerEnv;
+import io.swav.api.TrainingSpec;
 import io.swav.data.DataSet;
 import io.swav.data.Sampler;
 import java.nio.file.Path;
@@ -43,7 +44,7 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
             long steps,
             int batch,
             int groupSize,
-            SwavJobSpec.Reproducibility reproducibility) {}
+            TrainingSpec.Reproducibility reproducibility) {}
 
     static StormJob of(Size size) {
         try (DataSet data = DataSet.open(size.data())) {

@@ -1,7 +1,7 @@
 package io.swav.chaos;
 
 import io.swav.api.JournalEvent;
-import io.swav.api.SwavJobSpec;
+import io.swav.api.TrainingSpec;
 import io.swav.chaos.InjectedFault.Kind;
 import io.swav.chaos.MergedHistory.Lost;
 import io.swav.chaos.MergedHistory.Made;
@@ -29,9 +29,9 @@ final class StormJudge {
      * @param lostByRestart steps that may be lost if no trainer survives: those since the newest checkpoint
      */
     record Expectations(
-            long steps, long seed, SwavJobSpec.Reproducibility reproducibility, Order order, long lostByRestart) {
+            long steps, long seed, TrainingSpec.Reproducibility reproducibility, Order order, long lostByRestart) {
         boolean bitwise() {
-            return reproducibility == SwavJobSpec.Reproducibility.Bitwise;
+            return reproducibility == TrainingSpec.Reproducibility.Bitwise;
         }
     }
 

@@ -2,7 +2,7 @@ package io.swav.chaos;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonInclude;
-import io.swav.api.SwavJobSpec;
+import io.swav.api.TrainingSpec;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -51,7 +51,7 @@ record StormReport(
         double wallSeconds,
         @Nullable Long stepsWithoutApi,
         @Nullable Long stepsWithoutOperator,
-        SwavJobSpec.Reproducibility reproducibility,
+        TrainingSpec.Reproducibility reproducibility,
         long seed,
         long steps,
         List<String> broken) {

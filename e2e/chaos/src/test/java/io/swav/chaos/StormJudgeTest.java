@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.swav.api.JournalEvent;
 import io.swav.api.StageTime;
-import io.swav.api.SwavJobSpec.Reproducibility;
+import io.swav.api.TrainingSpec.Reproducibility;
 import io.swav.chaos.InjectedFault.Kind;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.swav.api.SpecLoader;
-import io.swav.api.SwavJobSpec.Optimizer;
-import io.swav.api.SwavJobSpec.Training;
+import io.swav.api.TrainingSpec;
+import io.swav.api.TrainingSpec.Optimizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -73,7 +73,7 @@ class JobRatesTest {
     }
 
     private static void check(Job job) {
-        Training training = SpecLoader.complete(job.file.toString(), job.manifest.get("spec"))
+        TrainingSpec training = SpecLoader.complete(job.file.toString(), job.manifest.get("spec"))
                 .training();
         Optimizer rates = training.optimizer();
         int batch = training.globalBatch();
@@ -93,7 +93,9 @@ class JobRatesTest {
                 .isLessThanOrEqualTo(10.0 * batch / PAPERS_BATCH)
                 .isLessThanOrEqualTo(0.1 * training.epochs());
         assertThat(rates.warmupStart()).as("warmupStart").isLessThanOrEqualTo(rates.learningRate());
-        assertThat(IMAGES).as("IMAGES, the number of images that each job is written for").containsKey(job.name());
+        assertThat(IMAGES)
+                .as("IMAGES, the number of images that each job is written for")
+                .containsKey(job.name());
         int epoch = IMAGES.get(job.name()) / batch; // in steps; the last short batch is dropped
         assertThat(training.prototypesFrozenSteps() / (double) epoch)
                 .as("prototypesFrozenSteps, in epochs")

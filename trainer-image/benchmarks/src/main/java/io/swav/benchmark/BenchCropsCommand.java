@@ -2,7 +2,8 @@ package io.swav.benchmark;
 
 import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.api.SwavJobSpec;
+import io.swav.api.CropSpec;
+import io.swav.api.TrainingSpec;
 import io.swav.common.KeyedRandom;
 import io.swav.data.Augmenter;
 import io.swav.data.CropPlan;
@@ -36,7 +37,7 @@ import picocli.CommandLine.Option;
         mixinStandardHelpOptions = true)
 public final class BenchCropsCommand implements Callable<Integer> {
     private static final int GROUP = 16;
-    private static final SwavJobSpec.Augmentation SWAV = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
+    private static final TrainingSpec.Augmentation SWAV = new TrainingSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
 
     @Option(names = "--json", paramLabel = "FILE", description = "Also write the results to FILE as JSON.")
     private @Nullable Path json;
@@ -117,8 +118,7 @@ public final class BenchCropsCommand implements Callable<Integer> {
     }
 
     private CropsCase measure(byte[] encoded, int large, int smallCount, int small) {
-        List<SwavJobSpec.CropSpec> specs = List.of(
-                new SwavJobSpec.CropSpec(2, large, 0.14, 1.0), new SwavJobSpec.CropSpec(smallCount, small, 0.05, 0.14));
+        List<CropSpec> specs = List.of(new CropSpec(2, large, 0.14, 1.0), new CropSpec(smallCount, small, 0.05, 0.14));
         Map<Part, Double> parts = parts(encoded, specs);
         MultiCrop crops = new MultiCrop(specs, SWAV);
         FloatImage image = new FloatImage();
@@ -146,7 +146,7 @@ public final class BenchCropsCommand implements Callable<Integer> {
     }
 
     /** Measures more and more of the work: what a part takes is the difference that it makes. */
-    private Map<Part, Double> parts(byte[] encoded, List<SwavJobSpec.CropSpec> specs) {
+    private Map<Part, Double> parts(byte[] encoded, List<CropSpec> specs) {
         Map<Part, Double> parts = new EnumMap<>(Part.class);
         Operations operations = new Operations.Host();
         FloatImage image = new FloatImage();
@@ -164,7 +164,7 @@ public final class BenchCropsCommand implements Callable<Integer> {
     private static void run(
             Part last,
             byte[] encoded,
-            List<SwavJobSpec.CropSpec> specs,
+            List<CropSpec> specs,
             Operations operations,
             FloatImage image,
             FloatImage crop,

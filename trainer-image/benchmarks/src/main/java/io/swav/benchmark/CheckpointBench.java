@@ -4,6 +4,7 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.S3Spec;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.World;
@@ -106,7 +107,7 @@ public final class CheckpointBench implements Callable<Integer> {
         int threads = Runtime.getRuntime().availableProcessors();
         SwavJobSpec job = SpecLoader.complete(
                 "bench", new ObjectMapper().readTree(SPEC.formatted(architecture, BATCH, BATCH, threads)));
-        SwavJobSpec.S3 s3 = new SwavJobSpec.S3(endpoint, null, null, null);
+        S3Spec s3 = new S3Spec(endpoint, null, null, null);
         List<Double> stalls = new ArrayList<>();
         List<Double> seconds;
         long bytes;

@@ -3,6 +3,7 @@ package io.swav.benchmark;
 import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.swav.api.CropSpec;
 import io.swav.api.SwavJobSpec;
 import io.swav.data.CropBatches;
 import io.swav.data.DataSynthCommand;
@@ -49,14 +50,14 @@ public final class StepBench implements Callable<Integer> {
             int batch,
             int hidden,
             int prototypes,
-            List<SwavJobSpec.CropSpec> crops) {
+            List<CropSpec> crops) {
         int side() {
             return crops.get(0).size();
         }
     }
 
-    private static final List<SwavJobSpec.CropSpec> SMALL = crops(32, 4, 20);
-    private static final List<SwavJobSpec.CropSpec> LARGE = crops(224, 6, 96);
+    private static final List<CropSpec> SMALL = crops(32, 4, 20);
+    private static final List<CropSpec> LARGE = crops(224, 6, 96);
     private static final List<Setup> SETUPS = List.of(
             new Setup("resnet18", "resnet18", "imagenet", 64, 512, 100, SMALL),
             new Setup("resnet18-3x3", "resnet18", "small", 64, 512, 100, SMALL),
@@ -237,9 +238,8 @@ public final class StepBench implements Callable<Integer> {
         return root.toString();
     }
 
-    private static List<SwavJobSpec.CropSpec> crops(int large, int smallCount, int small) {
-        return List.of(
-                new SwavJobSpec.CropSpec(2, large, 0.14, 1.0), new SwavJobSpec.CropSpec(smallCount, small, 0.05, 0.14));
+    private static List<CropSpec> crops(int large, int smallCount, int small) {
+        return List.of(new CropSpec(2, large, 0.14, 1.0), new CropSpec(smallCount, small, 0.05, 0.14));
     }
 
     /** Returns the peak of this process's resident memory, bytes; −1 if it is unknown. */

@@ -3,7 +3,8 @@ package io.swav.conformance;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import com.fasterxml.jackson.databind.JsonNode;
-import io.swav.api.SwavJobSpec;
+import io.swav.api.CropSpec;
+import io.swav.api.TrainingSpec;
 import io.swav.common.KeyedRandom;
 import io.swav.data.Blur;
 import io.swav.data.CropBox;
@@ -29,7 +30,7 @@ public final class AugmentGolden {
     private static final int DRAWS = 20_000;
     private static final int IMAGES = 12_000;
     private static final String[] QUANTILES = {"q01", "q10", "q25", "q50", "q75", "q90", "q99"};
-    private static final SwavJobSpec.Augmentation SWAV = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
+    private static final TrainingSpec.Augmentation SWAV = new TrainingSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
 
     private final ReferenceArrays arrays;
     private final JsonNode meta;
@@ -252,7 +253,7 @@ public final class AugmentGolden {
     }
 
     private static BiConsumer<FloatImage, KeyedRandom> pipeline(FloatImage image, double minScale, double maxScale) {
-        MultiCrop crops = new MultiCrop(List.of(new SwavJobSpec.CropSpec(1, 96, minScale, maxScale)), SWAV);
+        MultiCrop crops = new MultiCrop(List.of(new CropSpec(1, 96, minScale, maxScale)), SWAV);
         return (out, random) -> crops.crop(image, random.nextLong(), 0, 0, (resolution, index, crop) -> {
             MultiCrop.denormalize(crop);
             out.copyFrom(crop);

@@ -1,7 +1,8 @@
 package io.swav.data;
 
+import io.swav.api.CropSpec;
 import io.swav.api.Shown;
-import io.swav.api.SwavJobSpec;
+import io.swav.api.TrainingSpec;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -10,13 +11,13 @@ import java.util.List;
 final class ContactSheet {
     private static final int GAP = 2;
 
-    private final List<SwavJobSpec.CropSpec> crops;
+    private final List<CropSpec> crops;
     private final MultiCrop multiCrop;
     private final int rows;
     private final int cell;
 
     /** @param cell side of the square that an image or crop is fitted into, in pixels */
-    ContactSheet(List<SwavJobSpec.CropSpec> crops, SwavJobSpec.Augmentation augmentation, int rows, int cell) {
+    ContactSheet(List<CropSpec> crops, TrainingSpec.Augmentation augmentation, int rows, int cell) {
         this.crops = crops;
         this.multiCrop = new MultiCrop(crops, augmentation);
         this.rows = rows;
@@ -25,7 +26,7 @@ final class ContactSheet {
 
     /** Draws the first samples of epoch 0. */
     FloatImage of(DataSet data, long seed) throws IOException {
-        int columns = 1 + crops.stream().mapToInt(SwavJobSpec.CropSpec::count).sum();
+        int columns = 1 + crops.stream().mapToInt(CropSpec::count).sum();
         FloatImage sheet = new FloatImage();
         sheet.resize(columns * (cell + GAP), rows * (cell + GAP));
         for (float[] plane : sheet.planes) {

@@ -1,6 +1,7 @@
 package io.swav.data;
 
-import io.swav.api.SwavJobSpec;
+import io.swav.api.CropSpec;
+import io.swav.api.TrainingSpec;
 import io.swav.common.KeyedRandom;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,15 +34,15 @@ public record CropPlan(CropBox box, boolean flip, List<ColorStep> changes, boole
 
     /** Plans all crops of one image, in the order of {@code crops}. */
     public static List<CropPlan> all(
-            List<SwavJobSpec.CropSpec> crops,
-            SwavJobSpec.Augmentation augmentation,
+            List<CropSpec> crops,
+            TrainingSpec.Augmentation augmentation,
             int width,
             int height,
             long seed,
             long epoch,
             long sample) {
         List<CropPlan> plans = new ArrayList<>();
-        for (SwavJobSpec.CropSpec spec : crops) {
+        for (CropSpec spec : crops) {
             for (int index = 0; index < spec.count(); index++) {
                 KeyedRandom random = KeyedRandom.of(seed, epoch, sample, plans.size());
                 CropBox box = CropBox.random(random, width, height, spec.minScale(), spec.maxScale());
@@ -54,7 +55,7 @@ public record CropPlan(CropBox box, boolean flip, List<ColorStep> changes, boole
         return plans;
     }
 
-    public static List<ColorStep> changes(KeyedRandom random, SwavJobSpec.Augmentation augmentation) {
+    public static List<ColorStep> changes(KeyedRandom random, TrainingSpec.Augmentation augmentation) {
         if (!random.chance(augmentation.jitterProbability())) {
             return List.of();
         }
@@ -76,11 +77,11 @@ public record CropPlan(CropBox box, boolean flip, List<ColorStep> changes, boole
         return changes;
     }
 
-    public static boolean gray(KeyedRandom random, SwavJobSpec.Augmentation augmentation) {
+    public static boolean gray(KeyedRandom random, TrainingSpec.Augmentation augmentation) {
         return random.chance(augmentation.grayProbability());
     }
 
-    public static OptionalDouble sigma(KeyedRandom random, SwavJobSpec.Augmentation augmentation) {
+    public static OptionalDouble sigma(KeyedRandom random, TrainingSpec.Augmentation augmentation) {
         return random.chance(augmentation.blurProbability())
                 ? OptionalDouble.of(random.uniform(MIN_SIGMA, MAX_SIGMA))
                 : OptionalDouble.empty();

@@ -1,6 +1,7 @@
 package io.swav.data;
 
-import io.swav.api.SwavJobSpec;
+import io.swav.api.CropSpec;
+import io.swav.api.TrainingSpec;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
@@ -44,10 +45,9 @@ public final class DataShowCommand implements Callable<Integer> {
         if (!(strength >= 0 && strength <= MAX_STRENGTH)) { // NaN is neither
             throw DataException.badData("--strength is " + strength + ", must be from 0 to " + MAX_STRENGTH);
         }
-        List<SwavJobSpec.CropSpec> crops =
-                List.of(new SwavJobSpec.CropSpec(2, large, 0.14, 1.0), new SwavJobSpec.CropSpec(4, small, 0.05, 0.14));
+        List<CropSpec> crops = List.of(new CropSpec(2, large, 0.14, 1.0), new CropSpec(4, small, 0.05, 0.14));
         ContactSheet sheet =
-                new ContactSheet(crops, new SwavJobSpec.Augmentation(strength, 0.8, 0.2, 0.5), rows, large);
+                new ContactSheet(crops, new TrainingSpec.Augmentation(strength, 0.8, 0.2, 0.5), rows, large);
         try (DataSet set = DataSet.open(data)) {
             ImageCodec.write(sheet.of(set, seed), out);
         }

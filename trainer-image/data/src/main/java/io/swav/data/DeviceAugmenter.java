@@ -4,7 +4,9 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
+import io.swav.api.CropSpec;
 import io.swav.api.SwavJobSpec;
+import io.swav.api.TrainingSpec;
 import io.swav.torch.CopyStream;
 import io.swav.torch.ImageOps;
 import io.swav.torch.PinnedBuffer;
@@ -33,8 +35,8 @@ public final class DeviceAugmenter implements Augmenter {
 
     private static final int TAPS = Blur.box(CropPlan.MAX_SIGMA).length;
 
-    private final List<SwavJobSpec.CropSpec> crops;
-    private final SwavJobSpec.Augmentation augmentation;
+    private final List<CropSpec> crops;
+    private final TrainingSpec.Augmentation augmentation;
     private final int groupSize;
     private final long seed;
 
@@ -46,8 +48,7 @@ public final class DeviceAugmenter implements Augmenter {
                 spec.training().seed());
     }
 
-    public DeviceAugmenter(
-            List<SwavJobSpec.CropSpec> crops, SwavJobSpec.Augmentation augmentation, int groupSize, long seed) {
+    public DeviceAugmenter(List<CropSpec> crops, TrainingSpec.Augmentation augmentation, int groupSize, long seed) {
         this.crops = crops;
         this.augmentation = augmentation;
         this.groupSize = groupSize;
@@ -90,7 +91,7 @@ public final class DeviceAugmenter implements Augmenter {
                 Script script = new Script();
                 List<NDArray> arrays = new ArrayList<>();
                 int first = 0;
-                for (SwavJobSpec.CropSpec crop : crops) {
+                for (CropSpec crop : crops) {
                     Shape shape = new Shape((long) crop.count() * groupSize, 3, crop.size(), crop.size());
                     NDArray array = manager.create(shape, DataType.FLOAT32);
                     write(script, bytes, first, array);

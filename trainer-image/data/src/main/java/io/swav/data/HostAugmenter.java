@@ -3,6 +3,7 @@ package io.swav.data;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.swav.api.CropSpec;
 import io.swav.api.SwavJobSpec;
 import io.swav.torch.CopyStream;
 import io.swav.torch.PinnedBuffer;
@@ -14,7 +15,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 
 /** Makes crops on the host, in the threads that add the images. */
 final class HostAugmenter implements Augmenter {
-    private final List<SwavJobSpec.CropSpec> crops;
+    private final List<CropSpec> crops;
     private final int groupSize;
     private final long seed;
     private final ThreadLocal<Worker> scratch;
@@ -38,13 +39,13 @@ final class HostAugmenter implements Augmenter {
 
     private List<PinnedBuffer> allocate() {
         List<PinnedBuffer> buffers = new ArrayList<>();
-        for (SwavJobSpec.CropSpec crop : crops) {
+        for (CropSpec crop : crops) {
             buffers.add(PinnedBuffer.of(shape(crop)));
         }
         return buffers;
     }
 
-    private Shape shape(SwavJobSpec.CropSpec crop) {
+    private Shape shape(CropSpec crop) {
         return new Shape((long) crop.count() * groupSize, 3, crop.size(), crop.size());
     }
 

@@ -1,6 +1,6 @@
 package io.swav.data;
 
-import io.swav.api.SwavJobSpec;
+import io.swav.api.DataSpec;
 import io.swav.torch.NativeLibraries;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -59,9 +59,9 @@ public final class ImageCodec {
         }
     }
 
-    /** As {@link #decode(byte[], ImageLimits, SwavJobSpec.ExifOrientation)}; EXIF orientation is ignored. */
+    /** As {@link #decode(byte[], ImageLimits, DataSpec.ExifOrientation)}; EXIF orientation is ignored. */
     public static Bgr decode(byte[] encoded, ImageLimits limits) throws BadImageException {
-        return decode(encoded, limits, SwavJobSpec.ExifOrientation.Ignore);
+        return decode(encoded, limits, DataSpec.ExifOrientation.Ignore);
     }
 
     /**
@@ -71,7 +71,7 @@ public final class ImageCodec {
      * @throws BadImageException if these bytes are not a complete image, or the image exceeds the limits; no memory is
      *     taken for its pixels then
      */
-    public static Bgr decode(byte[] encoded, ImageLimits limits, SwavJobSpec.ExifOrientation orientation)
+    public static Bgr decode(byte[] encoded, ImageLimits limits, DataSpec.ExifOrientation orientation)
             throws BadImageException {
         ImageFormat format = ImageFormat.of(encoded)
                 .orElseThrow(() -> new BadImageException("it does not begin like any of " + ImageFormat.list()));
@@ -86,7 +86,7 @@ public final class ImageCodec {
                     pixels(TiffDirectory.first(ByteBuffer.wrap(encoded)).withColorsAsTheyAre(encoded), limits);
                 default -> pixels(encoded, limits);
             };
-            return orientation == SwavJobSpec.ExifOrientation.Apply
+            return orientation == DataSpec.ExifOrientation.Apply
                     ? ExifOrientation.upright(image, ExifOrientation.of(format, encoded))
                     : image;
         } catch (CvException | OutOfMemoryError e) {

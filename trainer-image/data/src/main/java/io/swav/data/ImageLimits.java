@@ -1,5 +1,6 @@
 package io.swav.data;
 
+import io.swav.api.DataSpec;
 import io.swav.api.SwavJobSpec;
 import io.swav.torch.HostMemory;
 import java.nio.file.Path;
@@ -31,7 +32,7 @@ public record ImageLimits(long maxPixels, long heapBytes, LongSupplier freeBytes
 
     /** Returns the limits of one thread with the default of data.maxPixels. */
     public static ImageLimits standard() {
-        return of(SwavJobSpec.Data.MAX_PIXELS, 1);
+        return of(DataSpec.MAX_PIXELS, 1);
     }
 
     private static ImageLimits of(int maxPixels, int threads) {

@@ -1,6 +1,7 @@
 package io.swav.data;
 
-import io.swav.api.SwavJobSpec;
+import io.swav.api.CropSpec;
+import io.swav.api.TrainingSpec;
 import java.util.List;
 
 /**
@@ -11,8 +12,8 @@ public final class MultiCrop {
     private static final float[] MEAN = {0.485f, 0.456f, 0.406f};
     private static final float[] STD = {0.228f, 0.224f, 0.225f};
 
-    private final List<SwavJobSpec.CropSpec> crops;
-    private final SwavJobSpec.Augmentation augmentation;
+    private final List<CropSpec> crops;
+    private final TrainingSpec.Augmentation augmentation;
     private final Resampler resampler = new Resampler();
     private final Blur blur = new Blur();
     private final FloatImage crop = new FloatImage();
@@ -23,7 +24,7 @@ public final class MultiCrop {
         void accept(int resolution, int index, FloatImage crop);
     }
 
-    public MultiCrop(List<SwavJobSpec.CropSpec> crops, SwavJobSpec.Augmentation augmentation) {
+    public MultiCrop(List<CropSpec> crops, TrainingSpec.Augmentation augmentation) {
         this.crops = crops;
         this.augmentation = augmentation;
     }
@@ -35,7 +36,7 @@ public final class MultiCrop {
         List<CropPlan> plans = CropPlan.all(crops, augmentation, image.width, image.height, seed, epoch, sample);
         int number = 0;
         for (int resolution = 0; resolution < crops.size(); resolution++) {
-            SwavJobSpec.CropSpec spec = crops.get(resolution);
+            CropSpec spec = crops.get(resolution);
             for (int index = 0; index < spec.count(); index++) {
                 CropPlan plan = plans.get(number++);
                 resampler.resize(image, plan.box(), plan.flip(), crop, spec.size(), spec.size());

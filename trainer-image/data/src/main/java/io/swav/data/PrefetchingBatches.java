@@ -2,6 +2,7 @@ package io.swav.data;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.swav.api.DataSpec;
 import io.swav.api.Shown;
 import io.swav.api.SwavJobSpec;
 import io.swav.common.DaemonThreads;
@@ -99,7 +100,7 @@ public final class PrefetchingBatches implements CropBatches {
         this.maxBadSamples = spec.data().maxBadSamples();
         this.sampler = new Sampler(
                 data.size(), spec.training().globalBatch(), spec.training().seed());
-        boolean device = spec.data().augmentOn() == SwavJobSpec.AugmentOn.Device;
+        boolean device = spec.data().augmentOn() == DataSpec.AugmentOn.Device;
         this.augmenter = device ? new DeviceAugmenter(spec) : new HostAugmenter(spec);
         AtomicInteger number = new AtomicInteger();
         this.workers = Executors.newFixedThreadPool(
@@ -240,7 +241,7 @@ public final class PrefetchingBatches implements CropBatches {
 
     @Override
     public boolean inDirectMemory() {
-        return spec.data().augmentOn() == SwavJobSpec.AugmentOn.Host && !TorchRuntime.onGpu();
+        return spec.data().augmentOn() == DataSpec.AugmentOn.Host && !TorchRuntime.onGpu();
     }
 
     @Override

@@ -4,7 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.swav.api.SwavJobSpec;
+import io.swav.api.CropSpec;
+import io.swav.api.TrainingSpec;
 import io.swav.torch.TorchRuntime;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
@@ -22,8 +23,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Compares the device's crops with the host's, on decoded images. */
 class DeviceAugmenterTest {
-    private static final List<SwavJobSpec.CropSpec> CROPS =
-            List.of(new SwavJobSpec.CropSpec(2, 40, 0.14, 1.0), new SwavJobSpec.CropSpec(3, 17, 0.05, 0.14));
+    private static final List<CropSpec> CROPS =
+            List.of(new CropSpec(2, 40, 0.14, 1.0), new CropSpec(3, 17, 0.05, 0.14));
     private static final long SEED = 31;
 
     private NDManager root;
@@ -56,7 +57,7 @@ class DeviceAugmenterTest {
     void cropsMatchTheHostsUpToRounding(
             double contrast, double strength, double jitter, double gray, double blur, double most, double onAverage)
             throws IOException {
-        SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(strength, jitter, gray, blur);
+        TrainingSpec.Augmentation augmentation = new TrainingSpec.Augmentation(strength, jitter, gray, blur);
         List<ImageCodec.Bgr> images = images(contrast);
         List<float[]> host = host(augmentation, images);
         List<float[]> device = device(augmentation, images);
@@ -152,7 +153,7 @@ class DeviceAugmenterTest {
     /** Threads add rows in any order; a second request gives the same crops. */
     @Test
     void rowOrderDoesNotChangeResults() throws IOException {
-        SwavJobSpec.Augmentation augmentation = new SwavJobSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
+        TrainingSpec.Augmentation augmentation = new TrainingSpec.Augmentation(1.0, 0.8, 0.2, 0.5);
         List<ImageCodec.Bgr> images = images(150);
         List<float[]> first = device(augmentation, images);
         List<Integer> order = new ArrayList<>();
@@ -171,7 +172,7 @@ class DeviceAugmenterTest {
         }
     }
 
-    private List<float[]> device(SwavJobSpec.Augmentation augmentation, List<ImageCodec.Bgr> images) {
+    private List<float[]> device(TrainingSpec.Augmentation augmentation, List<ImageCodec.Bgr> images) {
         List<float[]> crops = new ArrayList<>();
         try (Augmenter.Group group = new DeviceAugmenter(CROPS, augmentation, images.size(), SEED).begin()) {
             for (int row = 0; row < images.size(); row++) {
@@ -182,9 +183,9 @@ class DeviceAugmenterTest {
         return crops;
     }
 
-    private static List<float[]> host(SwavJobSpec.Augmentation augmentation, List<ImageCodec.Bgr> images) {
+    private static List<float[]> host(TrainingSpec.Augmentation augmentation, List<ImageCodec.Bgr> images) {
         List<float[]> crops = new ArrayList<>();
-        for (SwavJobSpec.CropSpec spec : CROPS) {
+        for (CropSpec spec : CROPS) {
             crops.add(new float[3 * spec.count() * images.size() * spec.size() * spec.size()]);
         }
         MultiCrop maker = new MultiCrop(CROPS, augmentation);

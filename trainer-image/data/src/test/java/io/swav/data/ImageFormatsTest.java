@@ -3,7 +3,7 @@ package io.swav.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.swav.api.SwavJobSpec.ExifOrientation;
+import io.swav.api.DataSpec.ExifOrientation;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -3,7 +3,7 @@ package io.swav.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.swav.api.SwavJobSpec;
+import io.swav.api.DataSpec;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -134,6 +134,6 @@ class ImageHeaderTest {
 
     @Test
     void standardLimitIsTheDefaultOfTheField() {
-        assertThat(ImageLimits.standard().maxPixels()).isEqualTo(SwavJobSpec.Data.MAX_PIXELS);
+        assertThat(ImageLimits.standard().maxPixels()).isEqualTo(DataSpec.MAX_PIXELS);
     }
 }

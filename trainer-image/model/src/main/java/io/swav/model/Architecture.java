@@ -1,7 +1,7 @@
 package io.swav.model;
 
 import ai.djl.ndarray.types.Shape;
-import io.swav.api.SwavJobSpec;
+import io.swav.api.ModelSpec;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -37,7 +37,7 @@ public record Architecture(
      *
      * @throws IllegalArgumentException naming the field of the job's spec that is wrong
      */
-    public static Architecture of(SwavJobSpec.Model model) {
+    public static Architecture of(ModelSpec model) {
         return of(model.architecture(), model.stem(), model.hiddenDim(), model.featureDim(), model.prototypes());
     }
 

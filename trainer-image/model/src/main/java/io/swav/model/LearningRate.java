@@ -1,6 +1,6 @@
 package io.swav.model;
 
-import io.swav.api.SwavJobSpec;
+import io.swav.api.TrainingSpec;
 
 /**
  * The learning rate of every global step: a linear warm-up that reaches {@code base} on its last step, then half a
@@ -26,7 +26,7 @@ public record LearningRate(double start, double base, double last, long warmupSt
      * @param stepsPerEpoch global batches in an epoch
      * @param steps steps of the run; a warm-up longer than the run is cut to it
      */
-    public static LearningRate of(SwavJobSpec.Optimizer optimizer, long stepsPerEpoch, long steps) {
+    public static LearningRate of(TrainingSpec.Optimizer optimizer, long stepsPerEpoch, long steps) {
         long warmup = Math.round(optimizer.warmupEpochs() * stepsPerEpoch);
         return new LearningRate(
                 optimizer.warmupStart(),

@@ -1,6 +1,8 @@
 package io.swav.model;
 
+import io.swav.api.AssignmentSpec;
 import io.swav.api.SwavJobSpec;
+import io.swav.api.TrainingSpec;
 import io.swav.torch.Precision;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -59,9 +61,9 @@ public record StepSettings(
     }
 
     public static StepSettings of(SwavJobSpec spec) {
-        SwavJobSpec.Training training = spec.training();
-        SwavJobSpec.Optimizer optimizer = training.optimizer();
-        if (spec.assignment().mode() != SwavJobSpec.Mode.QueueFree) {
+        TrainingSpec training = spec.training();
+        TrainingSpec.Optimizer optimizer = training.optimizer();
+        if (spec.assignment().mode() != AssignmentSpec.Mode.QueueFree) {
             throw new IllegalArgumentException(
                     "assignment.mode is '" + spec.assignment().mode() + "', this trainer supports QueueFree");
         }
@@ -81,7 +83,7 @@ public record StepSettings(
                         optimizer.trustCoefficient(),
                         optimizer.larcClip()),
                 training.prototypesFrozenSteps(),
-                training.reproducibility() == SwavJobSpec.Reproducibility.Bitwise,
+                training.reproducibility() == TrainingSpec.Reproducibility.Bitwise,
                 training.gradients().bucketMegabytes() * (1L << 20),
                 precision("training.precision", training.precision()),
                 precision("training.gradients.precision", training.gradients().precision()));

@@ -1,7 +1,7 @@
 package io.swav.s3;
 
+import io.swav.api.S3Spec;
 import io.swav.api.StorageUri;
-import io.swav.api.SwavJobSpec;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Optional;
@@ -45,12 +45,12 @@ public record S3Service(
      *
      * @throws IllegalArgumentException if its endpoint is not a URL; the message is for the user
      */
-    public static S3Service of(Optional<SwavJobSpec.S3> spec) {
+    public static S3Service of(Optional<S3Spec> spec) {
         return new S3Service(
-                spec.map(SwavJobSpec.S3::endpoint).map(StorageUri::endpoint),
-                spec.map(SwavJobSpec.S3::region),
-                spec.map(SwavJobSpec.S3::pathStyle),
-                spec.map(SwavJobSpec.S3::profile));
+                spec.map(S3Spec::endpoint).map(StorageUri::endpoint),
+                spec.map(S3Spec::region),
+                spec.map(S3Spec::pathStyle),
+                spec.map(S3Spec::profile));
     }
 
     /** Returns the service at a URL, with the SDK's own chain of credentials. */

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.swav.api.DataSpec;
 import io.swav.api.SwavJobSpec;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -40,13 +41,13 @@ final class ConfigDigest {
         ObjectNode all = JSON.createObjectNode();
         all.set("model", JSON.valueToTree(spec.model()));
         all.put("data", spec.data().uri());
-        if (spec.data().augmentOn() == SwavJobSpec.AugmentOn.Device) { // older checkpoints are from host crops
+        if (spec.data().augmentOn() == DataSpec.AugmentOn.Device) { // older checkpoints are from host crops
             all.put("augmentOn", "Device");
         }
-        if (spec.data().maxPixels() != SwavJobSpec.Data.MAX_PIXELS) { // older checkpoints are from jobs without it
+        if (spec.data().maxPixels() != DataSpec.MAX_PIXELS) { // older checkpoints are from jobs without it
             all.put("maxPixels", spec.data().maxPixels());
         }
-        if (spec.data().exifOrientation() == SwavJobSpec.ExifOrientation.Apply) { // older checkpoints are without it
+        if (spec.data().exifOrientation() == DataSpec.ExifOrientation.Apply) { // older checkpoints are without it
             all.put("exifOrientation", "Apply");
         }
         all.set("crops", JSON.valueToTree(spec.crops()));

@@ -3,6 +3,7 @@ package io.swav.trainer;
 import io.swav.api.Fingerprints;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainingSettings;
+import io.swav.api.TrainingSpec;
 import io.swav.collective.PeerListener;
 import io.swav.common.BuildIdentity;
 import io.swav.data.DataFingerprint;
@@ -30,7 +31,7 @@ final class OwnFingerprints {
                 data.digest(),
                 PeerListener.protocolVersion(),
                 BuildIdentity.current(),
-                spec.training().reproducibility() == SwavJobSpec.Reproducibility.Bitwise,
+                spec.training().reproducibility() == TrainingSpec.Reproducibility.Bitwise,
                 numerics,
                 firstStep,
                 settings);

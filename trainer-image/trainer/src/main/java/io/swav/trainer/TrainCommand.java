@@ -1,6 +1,7 @@
 package io.swav.trainer;
 
 import ai.djl.ndarray.NDManager;
+import io.swav.api.CheckpointSpec;
 import io.swav.api.ExitCodes;
 import io.swav.api.PeerAddress;
 import io.swav.api.ResourceNames;
@@ -272,18 +273,18 @@ public final class TrainCommand implements Callable<Integer> {
     }
 
     private Optional<CheckpointCatalog> store(SwavJobSpec spec, TrainerEnvironment env) {
-        Optional<SwavJobSpec.Checkpoint> checkpoint = Optional.ofNullable(spec.checkpoint());
-        Optional<String> uri = out != null ? Optional.of(out.toString()) : checkpoint.map(SwavJobSpec.Checkpoint::uri);
+        Optional<CheckpointSpec> checkpoint = Optional.ofNullable(spec.checkpoint());
+        Optional<String> uri = out != null ? Optional.of(out.toString()) : checkpoint.map(CheckpointSpec::uri);
         if (uri.isEmpty()) {
             LOG.warn("there is no checkpoint.uri: the weights are kept nowhere and are lost when training ends; set"
                     + " spec.checkpoint.uri, or give --out DIR with --config");
             return Optional.empty();
         }
-        int keep = checkpoint.map(SwavJobSpec.Checkpoint::keep).orElse(3);
+        int keep = checkpoint.map(CheckpointSpec::keep).orElse(3);
         CheckpointCatalog.Owner owner = new CheckpointCatalog.Owner(
                 env.jobUid(), ConfigDigest.of(spec), spec.recovery().startOver(), TrainingSettings.of(spec));
         try {
-            Store store = StoreFactory.open(uri.get(), S3Service.of(checkpoint.map(SwavJobSpec.Checkpoint::s3)));
+            Store store = StoreFactory.open(uri.get(), S3Service.of(checkpoint.map(CheckpointSpec::s3)));
             store.prepare();
             CheckpointCatalog catalog = new CheckpointCatalog(
                     store, owner, keep, new StoreLease(store, training(env), factory.leaseTiming()));

@@ -4,6 +4,7 @@ import io.swav.api.EpochSchedule;
 import io.swav.api.ExitCodes;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerExitException;
+import io.swav.api.TrainingSpec;
 import io.swav.model.LearningRate;
 import org.jspecify.annotations.Nullable;
 
@@ -12,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * raised while it trains: steps before that follow the cosine of the earlier length, later ones that of the new one.
  */
 public final class TrainingSchedule {
-    private final SwavJobSpec.Optimizer optimizer;
+    private final TrainingSpec.Optimizer optimizer;
     private final long stepsPerEpoch;
     private final @Nullable Long maxSteps;
     private final EpochSchedule first;
