@@ -128,17 +128,11 @@ public record DataLedger(long through, List<Entry> sets) {
         }
         DataLedger result = this;
         for (Entry set : other.sets) {
-            result = result.following(set);
+            boolean isNews =
+                    !result.isDecided(set.epoch()) && set.samples() > result.newest().samples();
+            result = isNews ? result.grown(set) : result;
         }
-        return result.decided(Math.max(through, other.through));
-    }
-
-    /** Returns this ledger with a set that was published for an epoch that is not decided here; null for none. */
-    public DataLedger following(@Nullable Entry published) {
-        boolean isNews = published != null
-                && !isDecided(published.epoch())
-                && published.samples() > newest().samples();
-        return isNews ? grown(published) : this;
+        return result.decided(Math.max(result.through, other.through));
     }
 
     /** Returns the steps of an epoch: its whole global batches. */

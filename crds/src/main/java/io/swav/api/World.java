@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param epochs of the job; null if they were never raised
  * @param settings that members take over with this generation; null if they were never changed, so that those of each
  *     trainer's configuration file hold
+ * @param data the newest set of images that trainers reported, and its first epoch; null if the data does not grow
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -32,7 +33,8 @@ public record World(
         boolean hold,
         List<String> lost,
         @Nullable EpochSchedule epochs,
-        @Nullable LiveSettings settings) {
+        @Nullable LiveSettings settings,
+        DataLedger.@Nullable Entry data) {
 
     /**
      * One trainer of the world.
@@ -59,7 +61,7 @@ public record World(
 
     /** Creates a world of a job whose settings were never changed. */
     public World(long generation, String job, List<Member> members, String why, boolean hold, List<String> lost) {
-        this(generation, job, members, why, hold, lost, null, null);
+        this(generation, job, members, why, hold, lost, null, null, null);
     }
 
     /** Creates a world that trains and that lost no member. */
@@ -69,7 +71,12 @@ public record World(
 
     /** Returns the same world with these settings. */
     public World with(@Nullable EpochSchedule newEpochs, @Nullable LiveSettings newSettings) {
-        return new World(generation, job, members, why, hold, lost, newEpochs, newSettings);
+        return new World(generation, job, members, why, hold, lost, newEpochs, newSettings, data);
+    }
+
+    /** Returns the same world with this set of images. */
+    public World with(DataLedger.@Nullable Entry set) {
+        return new World(generation, job, members, why, hold, lost, epochs, settings, set);
     }
 
     public static World none(String job) {

@@ -2,7 +2,9 @@ package io.swav.data;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.swav.api.DataLedger;
 import java.util.List;
+import java.util.Optional;
 
 /** Makes the crops of any group of any step. They depend on (seed, step, group) alone, never on the world. */
 public interface CropBatches extends AutoCloseable {
@@ -12,17 +14,35 @@ public interface CropBatches extends AutoCloseable {
     /** The number of samples in the data set. */
     long samples();
 
-    /** Tells this data set from another one, in all processes alike. */
+    /**
+     * Tells the data of this training from another one's, in all processes alike: the set with which it began, which all
+     * later ones begin with.
+     */
     DataFingerprint fingerprint();
+
+    /** Which epoch sees which set, as this training had written it when the data was opened. */
+    default DataLedger ledger() {
+        return DataLedger.of(fingerprint().samples(), fingerprint().digest());
+    }
+
+    /** What enters while training continues; empty if the data does not grow. */
+    default Optional<DataGrowth> growth() {
+        return Optional.empty();
+    }
+
+    /** Takes the samples of each epoch from the set that this ledger says, from now on; {@link #expect} is to be called next. */
+    default void follow(DataLedger ledger) {}
 
     /** What the data set holds and what lies beside it. */
     Inventory inventory();
 
+    /** What is at the source but not trained on, and what to do about it; empty for nothing. */
+    default Optional<String> notUsed() {
+        return Optional.empty();
+    }
+
     /** The names of classes, in the order of labels; empty if classes have no names. */
     List<String> classNames();
-
-    /** The number of whole global batches in an epoch; the rest of the permutation is dropped. */
-    long stepsPerEpoch();
 
     /**
      * The number of undecodable images skipped so far by this process (each was replaced by the next sample of its

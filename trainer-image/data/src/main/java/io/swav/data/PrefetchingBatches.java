@@ -3,6 +3,7 @@ package io.swav.data;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.DataSpec;
+import io.swav.api.DataLedger;
 import io.swav.api.Shown;
 import io.swav.api.SwavJobSpec;
 import io.swav.common.DaemonThreads;
@@ -56,7 +57,9 @@ public final class PrefetchingBatches implements CropBatches {
     private final SwavJobSpec spec;
     private final DataSet data;
     private final ImageLimits limits;
-    private final Sampler sampler;
+    private final Optional<TrainingData> training;
+    private volatile DataLedger ledger;
+    private volatile Sampler sampler;
     private final int groupSize;
     private final Augmenter augmenter;
     private final Optional<CopyStream> copies;
@@ -85,12 +88,25 @@ public final class PrefetchingBatches implements CropBatches {
     private record Prepared(Augmenter.Group group, CompletableFuture<Void> done, AtomicBoolean unwanted) {}
 
     public PrefetchingBatches(SwavJobSpec spec, DataSet data) {
-        this(spec, data, CopyStream.open());
+        this(spec, data, CopyStream.open(), Optional.empty());
+    }
+
+    private PrefetchingBatches(SwavJobSpec spec, TrainingData training) {
+        this(spec, training.data(), CopyStream.open(), Optional.of(training));
     }
 
     /** @param copies copies a group to the device while the one before it is computed; closed with this object */
     PrefetchingBatches(SwavJobSpec spec, DataSet data, Optional<CopyStream> copies) {
+        this(spec, data, copies, Optional.empty());
+    }
+
+    private PrefetchingBatches(
+            SwavJobSpec spec, DataSet data, Optional<CopyStream> copies, Optional<TrainingData> training) {
         this.spec = spec;
+        this.training = training;
+        this.ledger = training.map(TrainingData::ledger)
+                .orElseGet(() ->
+                        DataLedger.of(data.size(), data.fingerprint().digest()));
         this.data = data;
         this.limits = ImageLimits.of(spec);
         this.copies = copies;
@@ -98,8 +114,7 @@ public final class PrefetchingBatches implements CropBatches {
         this.maxAhead = minAhead;
         this.groupSize = spec.training().groupSize();
         this.maxBadSamples = spec.data().maxBadSamples();
-        this.sampler = new Sampler(
-                data.size(), spec.training().globalBatch(), spec.training().seed());
+        this.sampler = sampler(spec, ledger);
         boolean device = spec.data().augmentOn() == DataSpec.AugmentOn.Device;
         this.augmenter = device ? new DeviceAugmenter(spec) : new HostAugmenter(spec);
         AtomicInteger number = new AtomicInteger();
@@ -107,6 +122,10 @@ public final class PrefetchingBatches implements CropBatches {
                 Math.max(1, spec.data().workers()),
                 task -> DaemonThreads.create("crops-" + number.getAndIncrement(), task));
         this.reads = new SampleReads(data, spec, closing);
+    }
+
+    private static Sampler sampler(SwavJobSpec spec, DataLedger of) {
+        return new Sampler(of, spec.training().globalBatch(), spec.training().seed());
     }
 
     /**
@@ -118,9 +137,13 @@ public final class PrefetchingBatches implements CropBatches {
         return open(spec, List.of());
     }
 
-    /** As {@link #open(SwavJobSpec)}, with more places at which the data's index may be kept. */
+    /**
+     * As {@link #open(SwavJobSpec)}, with more places at which the data's index may be kept.
+     *
+     * @param homes the first is the training's store, which says what the training has seen
+     */
     public static PrefetchingBatches open(SwavJobSpec spec, List<IndexHome> homes) {
-        DataSet data = DataSet.open(spec.data().uri(), spec, homes);
+        TrainingData data = TrainingData.open(spec, homes);
         try {
             return new PrefetchingBatches(spec, data);
         } catch (RuntimeException e) {
@@ -141,7 +164,40 @@ public final class PrefetchingBatches implements CropBatches {
 
     @Override
     public DataFingerprint fingerprint() {
-        return data.fingerprint();
+        return new DataFingerprint(ledger.first().samples(), ledger.first().digest());
+    }
+
+    @Override
+    public DataLedger ledger() {
+        return ledger;
+    }
+
+    @Override
+    public Optional<DataGrowth> growth() {
+        return training.flatMap(TrainingData::growth);
+    }
+
+    @Override
+    public Optional<String> notUsed() {
+        Optional<DataGrowth> growth = growth();
+        return growth.isPresent() ? growth.get().state() : training.flatMap(TrainingData::notUsed);
+    }
+
+    @Override
+    public void follow(DataLedger now) {
+        if (now.equals(ledger)) {
+            return;
+        }
+        training.ifPresent(opened -> opened.require(now));
+        synchronized (this) {
+            boolean other = !now.sets().equals(ledger.sets());
+            ledger = now;
+            sampler = sampler(spec, now);
+            if (other) { // groups of later steps were made of the samples that those steps had before
+                discard(key -> true);
+                delivered.clear();
+            }
+        }
     }
 
     @Override
@@ -152,11 +208,6 @@ public final class PrefetchingBatches implements CropBatches {
     @Override
     public List<String> classNames() {
         return data.classNames();
-    }
-
-    @Override
-    public long stepsPerEpoch() {
-        return sampler.stepsPerEpoch();
     }
 
     @Override
@@ -299,17 +350,18 @@ public final class PrefetchingBatches implements CropBatches {
     private synchronized Prepared prepare(Key key) {
         Augmenter.Group group = augmenter.begin();
         AtomicBoolean unwanted = new AtomicBoolean();
-        long epoch = sampler.epochOf(key.step);
+        Sampler order = sampler;
+        long epoch = order.epochOf(key.step);
         long position = first(key.step, key.group);
         CompletableFuture<?>[] tasks = new CompletableFuture<?>[groupSize];
         for (int row = 0; row < groupSize; row++) {
             int at = row;
-            tasks[row] = reads.read(() -> sampler.sampleAt(epoch, position + at), () -> !unwanted.get())
+            tasks[row] = reads.read(() -> order.sampleAt(epoch, position + at), () -> !unwanted.get())
                     .thenAcceptAsync(
                             image -> image.ifPresent(read -> {
                                 try (read) {
                                     if (!unwanted.get()) {
-                                        add(group, at, epoch, position + at, read.encoded());
+                                        add(group, at, order, epoch, position + at, read.encoded());
                                     }
                                 }
                             }),
@@ -324,18 +376,19 @@ public final class PrefetchingBatches implements CropBatches {
     }
 
     /** Adds the sample at {@code position}, or the one that replaces it, as a row of the group. */
-    private void add(Augmenter.Group group, int row, long epoch, long position, SampleReads.Encoded encoded) {
+    private void add(
+            Augmenter.Group group, int row, Sampler order, long epoch, long position, SampleReads.Encoded encoded) {
         if (closing.getCount() == 0) {
             return;
         }
-        long sample = sampler.sampleAt(epoch, position);
+        long sample = order.sampleAt(epoch, position);
         Optional<ImageCodec.Bgr> image = decode(sample, encoded);
         for (long next = position + 1; image.isEmpty(); next++) {
             if (next - position >= data.size()) {
                 throw DataException.badData("none of the images in data.uri can be decoded; repair the data,"
                         + " or correct data.uri in a new job");
             }
-            long instead = sampler.sampleAt(epoch, next);
+            long instead = order.sampleAt(epoch, next);
             image = decode(instead, reads.now(instead));
         }
         group.add(row, image.get(), epoch, sample);
@@ -390,6 +443,7 @@ public final class PrefetchingBatches implements CropBatches {
         reads.close();
         discard(key -> true);
         copies.ifPresent(CopyStream::close);
+        growth().ifPresent(DataGrowth::close);
         data.close();
     }
 }

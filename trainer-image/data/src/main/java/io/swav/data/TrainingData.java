@@ -22,7 +22,12 @@ import org.slf4j.LoggerFactory;
  * @param growth empty if the data may not grow
  * @param notUsed what is at the source but not trained on, and what to do about it; empty for nothing
  */
-record TrainingData(IndexedDataSet data, DataLedger ledger, Optional<DataGrowth> growth, Optional<String> notUsed)
+record TrainingData(
+        IndexedDataSet data,
+        DataLedger ledger,
+        Optional<TrainingSets> sets,
+        Optional<DataGrowth> growth,
+        Optional<String> notUsed)
         implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(TrainingData.class);
 
@@ -47,6 +52,15 @@ record TrainingData(IndexedDataSet data, DataLedger ledger, Optional<DataGrowth>
                 LOG.warn("cannot open {} now, trying again: {}", spec.data().uri(), e.getMessage());
             }
         }
+    }
+
+    /**
+     * Opens what this ledger names, if it is not open.
+     *
+     * @throws DataException if it cannot be read now, or is gone
+     */
+    void require(DataLedger of) {
+        sets.ifPresent(kept -> requireCovered(data, kept, of));
     }
 
     /**
@@ -227,8 +241,8 @@ record TrainingData(IndexedDataSet data, DataLedger ledger, Optional<DataGrowth>
                             set,
                             kept,
                             work,
-                            Duration.ofSeconds(spec.data().growCheckSeconds())));
-            return new TrainingData(set, ledger, growth, notUsed);
+                            Duration.ofSeconds(spec.data().secondsBetweenLooks())));
+            return new TrainingData(set, ledger, to, growth, notUsed);
         }
     }
 }
