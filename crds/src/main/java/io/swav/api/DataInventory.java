@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -54,7 +55,7 @@ public record DataInventory(
             String fingerprint) {}
 
     public DataInventory {
-        sets = sets == null ? null : List.copyOf(sets);
+        sets = sets == null ? null : sets.stream().filter(Objects::nonNull).toList();
     }
 
     /** Creates the inventory of data that does not grow. */
@@ -65,6 +66,23 @@ public record DataInventory(
             @Nullable Long ignored,
             @Nullable String ignoredReasons) {
         this(images, labelled, classes, ignored, ignoredReasons, null, null);
+    }
+
+    /** Returns the last of the sets; empty if there is none, or a trainer reported nonsense. */
+    public Optional<DataLedger.Entry> newestSet() {
+        if (sets == null || sets.isEmpty()) {
+            return Optional.empty();
+        }
+        SeenSet last = sets.get(sets.size() - 1);
+        Long epoch = last.fromEpoch();
+        Long count = last.images();
+        try {
+            return epoch == null || count == null || last.fingerprint() == null
+                    ? Optional.empty()
+                    : Optional.of(new DataLedger.Entry(epoch, count, last.fingerprint()));
+        } catch (IllegalArgumentException e) {
+            return Optional.empty();
+        }
     }
 
     /**

@@ -48,6 +48,8 @@ final class IndexBuilder {
     private long bytes;
     /** The classes that have numbers already, in their order. */
     private List<String> numbered = List.of();
+    /** Whether they are the labels of shards; a file with class names may number them, too. */
+    private boolean numberedByName;
     /** Whether labels are numbers that the data gives. */
     private boolean givesNumbers;
 
@@ -105,6 +107,9 @@ final class IndexBuilder {
         }
         base.meta().inventory().ignored().forEach(ignored::addAll);
         numbered = base.meta().classNames();
+        numberedByName = listing.layout().layout() == Layout.Shards
+                && !numbered.isEmpty()
+                && base.meta().classFile().isEmpty();
         givesNumbers = base.meta().inventory().labelled() > 0 && numbered.isEmpty();
         sets.addAll(base.meta().sets());
         return build(writer, added, base.files() + added.size());
@@ -296,10 +301,10 @@ final class IndexBuilder {
         if (listing.layout().layout() != Layout.Shards) {
             return classesInOrder(listing.layout().classes());
         }
-        if (!named.isEmpty()) {
-            if (givesNumbers || (classFile.isPresent() && !numbered.isEmpty())) {
+        if (!named.isEmpty() || numberedByName) {
+            if (givesNumbers || (!numberedByName && !numbered.isEmpty())) {
                 throw DataException.badData(source.uri() + ": some labels are numbers and some are names (such as "
-                        + classesInOrder(named.keySet()).get(numbered.size()) + "), which cannot be one numbering;"
+                        + classesInOrder(named.keySet()).get(0) + "), which cannot be one numbering;"
                         + " choose one kind with data.labelExtension (--label-extension)");
             }
             return classesInOrder(named.keySet());
