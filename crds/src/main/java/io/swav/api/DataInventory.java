@@ -29,7 +29,8 @@ public record DataInventory(
         @Nullable
         String ignoredReasons,
 
-        @JsonPropertyDescription("With data.grow, which epochs see which images: the last ten sets, each from an epoch on.")
+        @JsonPropertyDescription(
+                "With data.grow, which epochs see which images: the last ten sets, each from an epoch on.")
         @Nullable
         List<SeenSet> sets,
 

@@ -128,8 +128,8 @@ public record DataLedger(long through, List<Entry> sets) {
         }
         DataLedger result = this;
         for (Entry set : other.sets) {
-            boolean isNews =
-                    !result.isDecided(set.epoch()) && set.samples() > result.newest().samples();
+            boolean isNews = !result.isDecided(set.epoch())
+                    && set.samples() > result.newest().samples();
             result = isNews ? result.grown(set) : result;
         }
         return result.decided(Math.max(result.through, other.through));

@@ -165,7 +165,9 @@ public record SwavJobSpec(
         @JsonPropertyDescription("The network: backbone, projection head and prototypes. Immutable.") @Default("{}")
         ModelSpec model,
 
-        @JsonPropertyDescription("Where the images are. Immutable, except workers, maxBadSamples, cache and growCheckSeconds.") @Required
+        @JsonPropertyDescription(
+                "Where the images are. Immutable, except workers, maxBadSamples, cache and growCheckSeconds.")
+        @Required
         DataSpec data,
 
         @JsonPropertyDescription(

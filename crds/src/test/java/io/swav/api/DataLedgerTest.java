@@ -56,7 +56,8 @@ class DataLedgerTest {
     void survivesJsonAndRefusesNonsense() throws Exception {
         ObjectMapper json = new ObjectMapper();
         DataLedger ledger = ONE.grown(set(3, 17)).decided(8);
-        assertThat(json.readValue(json.writeValueAsBytes(ledger), DataLedger.class)).isEqualTo(ledger);
+        assertThat(json.readValue(json.writeValueAsBytes(ledger), DataLedger.class))
+                .isEqualTo(ledger);
         for (String nonsense : List.of(
                 "{}",
                 "{\"through\": 1, \"sets\": []}",
@@ -68,7 +69,9 @@ class DataLedgerTest {
                         + " {\"epoch\": 2, \"samples\": 5, \"digest\": \"b\"}]}",
                 "{\"through\": 0, \"sets\": [{\"epoch\": 0, \"samples\": -5, \"digest\": \"a\"}]}",
                 "{\"through\": 0, \"sets\": [{\"epoch\": 0, \"samples\": 5, \"digest\": \"a\\u202e\"}]}")) {
-            assertThatThrownBy(() -> json.readValue(nonsense, DataLedger.class)).as(nonsense).hasMessageNotContaining("‮");
+            assertThatThrownBy(() -> json.readValue(nonsense, DataLedger.class))
+                    .as(nonsense)
+                    .hasMessageNotContaining("‮");
         }
     }
 
@@ -92,9 +95,8 @@ class DataLedgerTest {
                 long epoch = held.epochOf(step, BATCH);
                 if (!held.isDecided(epoch)) {
                     assertThat(held.stepInEpoch(step, BATCH)).isZero();
-                    DataLedger decided = source > held.newest().samples()
-                            ? held.grown(set(epoch, source))
-                            : held.decided(epoch);
+                    DataLedger decided =
+                            source > held.newest().samples() ? held.grown(set(epoch, source)) : held.decided(epoch);
                     written = decided;
                     held = random.nextInt(4) == 0 ? held : decided; // the world breaks: it decides again
                     continue;

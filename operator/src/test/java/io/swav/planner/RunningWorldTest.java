@@ -53,7 +53,8 @@ class RunningWorldTest {
             List<ObservedPod> quiet = List.of(pod(0, READY));
             assertThat(planned(world, quiet, reported).world()).isInstanceOf(WorldDecision.Keep.class);
             ReconcilePlan plan = planned(world, List.of(pod(0, READY), pod(1, READY)), reported);
-            assertThat(((WorldDecision.Regroup) plan.world()).next().data()).isEqualTo(reported == grown ? grown : first);
+            assertThat(((WorldDecision.Regroup) plan.world()).next().data())
+                    .isEqualTo(reported == grown ? grown : first);
         }
     }
 

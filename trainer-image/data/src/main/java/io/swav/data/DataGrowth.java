@@ -32,8 +32,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class DataGrowth implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(DataGrowth.class);
-    /** Looks take at most this part of the time, because listing a bucket costs money. */
-    private static final long BUSY_PART = 100;
+    /** Looks take at most a tenth of the time, because listing a bucket costs money. */
+    private static final long LOOKING_SHARE = 10;
     /** How long the trainers wait for a decision to be written, between two epochs. */
     private static final Duration DECISION = Duration.ofSeconds(5);
     /** A version that no folder has, so that it is listed again. */
@@ -98,7 +98,7 @@ public final class DataGrowth implements AutoCloseable {
                 long start = System.nanoTime();
                 look();
                 Duration took = Duration.ofNanos(System.nanoTime() - start);
-                Duration next = took.multipliedBy(BUSY_PART);
+                Duration next = took.multipliedBy(LOOKING_SHARE);
                 synchronized (this) {
                     Deadline.await(this, next.compareTo(pause) > 0 ? next : pause, () -> closed);
                 }
@@ -174,9 +174,8 @@ public final class DataGrowth implements AutoCloseable {
     }
 
     private void offer(IndexFile base, Listing listing, List<SourceFile> added, boolean more) throws IOException {
-        Listing recorded = more
-                ? new Listing(listing.layout(), listing.ignored(), unknown(listing.folders()))
-                : listing;
+        Listing recorded =
+                more ? new Listing(listing.layout(), listing.ignored(), unknown(listing.folders())) : listing;
         Path file = IndexBuilder.extend(source, settings, recorded, base, added, IndexProgress.NONE, work);
         IndexFile larger;
         try {

@@ -137,8 +137,7 @@ final class IndexBuilder {
 
     private Path build(IndexWriter writer) throws IOException {
         ignored.addAll(listing.ignored(), "");
-        return build(
-                writer, listing.layout().files(), listing.layout().files().size());
+        return build(writer, listing.layout().files(), listing.layout().files().size());
     }
 
     private Path build(IndexWriter writer, List<SourceFile> files, long fileCount) throws IOException {

@@ -30,6 +30,8 @@ record IndexMeta(
     IndexMeta {
         classNames = List.copyOf(classNames);
         folders = Map.copyOf(folders);
-        sets = sets == null ? List.of(fingerprint) : List.copyOf(sets); // an index of an earlier version was never extended
+        sets = sets == null
+                ? List.of(fingerprint)
+                : List.copyOf(sets); // an index of an earlier version was never extended
     }
 }

@@ -2,8 +2,8 @@ package io.swav.data;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.swav.api.DataSpec;
 import io.swav.api.DataLedger;
+import io.swav.api.DataSpec;
 import io.swav.api.Shown;
 import io.swav.api.SwavJobSpec;
 import io.swav.common.DaemonThreads;
@@ -105,8 +105,7 @@ public final class PrefetchingBatches implements CropBatches {
         this.spec = spec;
         this.training = training;
         this.ledger = training.map(TrainingData::ledger)
-                .orElseGet(() ->
-                        DataLedger.of(data.size(), data.fingerprint().digest()));
+                .orElseGet(() -> DataLedger.of(data.size(), data.fingerprint().digest()));
         this.data = data;
         this.limits = ImageLimits.of(spec);
         this.copies = copies;

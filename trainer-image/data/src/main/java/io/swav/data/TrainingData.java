@@ -117,8 +117,8 @@ record TrainingData(
         TrainingData open() {
             try {
                 if (grows && sets.isEmpty()) {
-                    throw DataException.noInput("data.grow needs checkpoint.uri: which epoch sees which images is kept"
-                            + " there");
+                    throw DataException.noInput(
+                            "data.grow needs checkpoint.uri: which epoch sees which images is kept" + " there");
                 }
                 return opened();
             } catch (RuntimeException | Error e) {
@@ -213,7 +213,8 @@ record TrainingData(
         private String notUsed(String what) {
             return grows
                     ? what + " and may enter at one of the next epochs"
-                    : what + " since this training began and not trained on; set data.grow: true, in a new job with the same"
+                    : what
+                            + " since this training began and not trained on; set data.grow: true, in a new job with the same"
                             + " checkpoint.uri, to let them enter at the next epoch, or begin anew with another"
                             + " checkpoint.uri";
         }

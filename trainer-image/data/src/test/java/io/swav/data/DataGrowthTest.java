@@ -54,22 +54,17 @@ class DataGrowthTest {
 
     private SwavJobSpec spec(boolean grow, String more) {
         try {
-            return SpecLoader.complete(
-                    "test",
-                    new ObjectMapper()
-                            .readTree(
-                                    """
+            return SpecLoader.complete("test", new ObjectMapper().readTree("""
                     {"replicas": 1, "data": {"uri": "%s", "workers": 1 %s %s},
                      "crops": [{"count": 2, "size": 8, "minScale": 0.3, "maxScale": 1}],
                      "checkpoint": {"uri": "%s"}, "recovery": {"hungAfterSeconds": 1},
                      "training": {"globalBatch": 8, "groupSize": 4, "epochs": 100, "seed": 3,
                      "optimizer": {"warmupEpochs": 1}}}
-                    """
-                                            .formatted(
-                                                    data.toUri(),
-                                                    grow ? ", \"grow\": true" : "",
-                                                    more,
-                                                    folder.resolve("store").toUri())));
+                    """.formatted(
+                                    data.toUri(),
+                                    grow ? ", \"grow\": true" : "",
+                                    more,
+                                    folder.resolve("store").toUri())));
         } catch (IOException e) {
             throw new IllegalStateException(e);
         }
@@ -89,8 +84,7 @@ class DataGrowthTest {
         growth.look();
         growth.look();
         DataFingerprint found = growth.offer(batches.ledger()).orElseThrow(() -> new AssertionError(growth.state()));
-        DataLedger grown =
-                batches.ledger().grown(new DataLedger.Entry(epoch, found.samples(), found.digest()));
+        DataLedger grown = batches.ledger().grown(new DataLedger.Entry(epoch, found.samples(), found.digest()));
         assertThat(growth.open(grown)).isTrue();
         assertThat(growth.decide(grown, batches.ledger().decided(epoch))).isEqualTo(grown);
         batches.follow(grown);
@@ -127,7 +121,9 @@ class DataGrowthTest {
             assertThat(after.get(20)).isEqualTo("a-000000.tar:a0.jpg 0");
             assertThat(batches.inventory().images()).isEqualTo(27);
             assertThat(batches.inventory().files()).isEqualTo(6);
-            assertThat(batches.fingerprint().samples()).as("the training is known by its first set").isEqualTo(20);
+            assertThat(batches.fingerprint().samples())
+                    .as("the training is known by its first set")
+                    .isEqualTo(20);
 
             shards("b", 3, 5);
             assertThat(grow(batches, 9).sets()).hasSize(3);
@@ -371,9 +367,7 @@ class DataGrowthTest {
                 for (long step = from; step < 14; step++) {
                     again.addAll(crops(resumed, manager, step));
                 }
-                assertThat(again)
-                        .usingRecursiveComparison()
-                        .isEqualTo(running.subList((int) from * 2, running.size()));
+                assertThat(again).usingRecursiveComparison().isEqualTo(running.subList((int) from * 2, running.size()));
             }
         }
     }
@@ -426,7 +420,9 @@ class DataGrowthTest {
         }
         Files.delete(data.resolve("s-000000.tar"));
         try (PrefetchingBatches batches = open(false)) {
-            assertThat(batches.samples()).as("the data is another one, as before").isEqualTo(22);
+            assertThat(batches.samples())
+                    .as("the data is another one, as before")
+                    .isEqualTo(22);
         }
         try (PrefetchingBatches batches = open(false)) {
             assertThat(batches.samples()).isEqualTo(22);
@@ -442,8 +438,14 @@ class DataGrowthTest {
         try (Stream<Path> all = Files.list(index)) {
             files = all.toList();
         }
-        Path set = files.stream().filter(file -> file.toString().endsWith(".swavidx")).findFirst().orElseThrow();
-        Path ledger = files.stream().filter(file -> file.toString().endsWith(".sets.json")).findFirst().orElseThrow();
+        Path set = files.stream()
+                .filter(file -> file.toString().endsWith(".swavidx"))
+                .findFirst()
+                .orElseThrow();
+        Path ledger = files.stream()
+                .filter(file -> file.toString().endsWith(".sets.json"))
+                .findFirst()
+                .orElseThrow();
         Files.delete(set);
         open(true).close();
         assertThat(set).exists();

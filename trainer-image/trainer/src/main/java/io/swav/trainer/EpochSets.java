@@ -47,8 +47,8 @@ final class EpochSets {
 
     /** Reports what epochs see, and what is not used. */
     void report() {
-        boolean ledgerMatters = batches.growth().isPresent()
-                || schedule.course().data().hasGrown();
+        boolean ledgerMatters =
+                batches.growth().isPresent() || schedule.course().data().hasGrown();
         progress.data(batches.inventory()
                 .reported()
                 .with(ledgerMatters ? schedule.course().data() : null, batches.notUsed()));
@@ -90,7 +90,8 @@ final class EpochSets {
                         .map(set -> json(new DataLedger.Entry(epoch, set.samples(), set.digest())))
                         .orElse("")
                 : "";
-        Optional<DataLedger> offered = parse(RankExchange.texts(collective, mine).get(0), before);
+        Optional<DataLedger> offered =
+                parse(RankExchange.texts(collective, mine).get(0), before);
         boolean opened = offered.isEmpty() || growth.open(offered.get());
         boolean allOpened = RankExchange.least(collective, opened ? 1 : 0) == 1;
         if (!allOpened) {

@@ -5,7 +5,6 @@ import io.swav.api.EpochSchedule;
 import io.swav.api.ExitCodes;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerExitException;
-import io.swav.api.TrainingSpec;
 import io.swav.api.World;
 import io.swav.membership.Course;
 import io.swav.model.LearningRate;
@@ -90,8 +89,7 @@ public final class TrainingSchedule {
         long epoch = now.data().epochOf(step, globalBatch);
         long inEpoch = now.data().stepsIn(epoch, globalBatch);
         long done = epoch * inEpoch + now.data().stepInEpoch(step, globalBatch);
-        return LearningRate.of(
-                        job.training().optimizer(), inEpoch, now.epochs().epochsAt(step) * inEpoch)
+        return LearningRate.of(job.training().optimizer(), inEpoch, now.epochs().epochsAt(step) * inEpoch)
                 .at(done);
     }
 }

@@ -132,6 +132,11 @@ final class Trainers implements AutoCloseable {
         }
     }
 
+    /** Returns the process of a pod that was started. */
+    Process process(String pod) {
+        return Objects.requireNonNull(processes.get(pod));
+    }
+
     /** Sets a variable of the processes that are started from now on; an empty value removes it. */
     void variable(String name, String value) {
         variables.put(name, value);
@@ -161,8 +166,8 @@ final class Trainers implements AutoCloseable {
                 .toList();
         List<String> uids = lost.stream().map(pod -> "uid-" + pod).toList();
         try {
-            write(JSON.writeValueAsString(
-                    new World(generation, "job", members, "generation " + generation, hold, uids, epochs, settings, null)));
+            write(JSON.writeValueAsString(new World(
+                    generation, "job", members, "generation " + generation, hold, uids, epochs, settings, null)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
