@@ -146,6 +146,11 @@ public record DataSpec(
         return Boolean.TRUE.equals(grow);
     }
 
+    /** Whether there may be more files at {@code uri} later: it does not name them all. */
+    public boolean canGrow() {
+        return !uri.matches(SpecValidator.NAMED_SHARDS_FORM);
+    }
+
     /** Returns the time between two looks at the source, seconds. */
     public int secondsBetweenLooks() {
         return Objects.requireNonNullElse(growCheckSeconds, GROW_CHECK_SECONDS);

@@ -95,7 +95,7 @@ public final class SpecValidator {
         check(cache == null || cache.size().matches(CACHE_SIZE_FORM), CACHE_SIZE, broken);
         boolean grows = spec.data().grows();
         check(!grows || spec.checkpoint().uri() != null, GROW_STORE, broken);
-        check(!grows || !spec.data().uri().matches(NAMED_SHARDS_FORM), GROW_PLACE, broken);
+        check(!grows || spec.data().canGrow(), GROW_PLACE, broken);
         broken.addAll(FiniteNumbers.problems("spec", spec));
         broken.addAll(places(spec));
         return List.copyOf(broken);

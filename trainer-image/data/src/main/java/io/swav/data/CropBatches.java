@@ -30,6 +30,9 @@ public interface CropBatches extends AutoCloseable {
         return Optional.empty();
     }
 
+    /** Sets whether this trainer is the one that looks whether something was added at the source. */
+    default void lead(boolean leads) {}
+
     /** Takes the samples of each epoch from the set that this ledger says, from now on; {@link #expect} is to be called next. */
     default void follow(DataLedger ledger) {}
 

@@ -24,8 +24,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Looks now and then whether there are more files at the source of a training's data. On the trainer that leads, new files are
- * indexed and kept with the training, and then offered; which epoch sees them is decided by all trainers together.
+ * Looks now and then whether there are more files at the source of a training's data, on the trainer that leads. If the data
+ * may grow, new files are indexed and kept with the training, and then offered; which epoch sees them is decided by all trainers
+ * together. If it may not, they are named.
  *
  * <p>A file is new when two looks in a row found it with the same size and version: one that is still being copied is not
  * taken. While a file that training has seen is changed or gone, nothing new is taken.
@@ -43,6 +44,7 @@ public final class DataGrowth implements AutoCloseable {
     private final IndexSettings settings;
     private final IndexedDataSet data;
     private final TrainingSets sets;
+    private final boolean takes;
     private final Path work;
     private final Duration pause;
     private final ExecutorService writer = Executors.newSingleThreadExecutor(DaemonThreads.named("data-ledger"));
@@ -51,23 +53,29 @@ public final class DataGrowth implements AutoCloseable {
     // guarded by this
     private boolean leads;
     private boolean closed;
+    private boolean looked;
     private Optional<String> state = Optional.empty();
 
     /** The new files of the last look; only the looking thread uses it. */
     private Set<SourceFile> before = Set.of();
 
-    /** @param pause between two looks, at least */
+    /**
+     * @param takes whether new files are taken
+     * @param pause between two looks, at least
+     */
     DataGrowth(
             FileSource source,
             IndexSettings settings,
             IndexedDataSet data,
             TrainingSets sets,
+            boolean takes,
             Path work,
             Duration pause) {
         this.source = source;
         this.settings = settings;
         this.data = data;
         this.sets = sets;
+        this.takes = takes;
         this.work = work;
         this.pause = pause;
         thread.start();
@@ -85,6 +93,11 @@ public final class DataGrowth implements AutoCloseable {
         return newest.samples() > ledger.newest().samples() && data.index().covers(ledger)
                 ? Optional.of(newest)
                 : Optional.empty();
+    }
+
+    /** Whether it has looked at least once, so that its state is newer than what was found when the data was opened. */
+    synchronized boolean hasLooked() {
+        return looked;
     }
 
     /** Returns what is at the source but not offered, and why; empty if there is nothing. */
@@ -133,14 +146,16 @@ public final class DataGrowth implements AutoCloseable {
                 LOG.info("{}: {}", source.uri(), found.get());
             }
             state = found;
+            looked = true;
         }
     }
 
     private Optional<String> offerNew() throws IOException {
         IndexFile base = data.index();
         boolean shards = base.meta().inventory().layout() == Inventory.Layout.Shards;
-        if (!shards && isUnchanged(base.meta())) {
-            return Optional.empty();
+        boolean hasTimes = source.folderVersion("").isPresent();
+        if (!shards && (hasTimes ? IndexKeeper.ofFolders(source, base.meta()).isEmpty() : !takes)) {
+            return Optional.empty(); // to list all images costs much, where folders do not show what was added
         }
         Listing listing = Listing.of(source, IndexProgress.NONE);
         if (listing.layout().layout() != base.meta().inventory().layout()) {
@@ -149,6 +164,9 @@ public final class DataGrowth implements AutoCloseable {
                     + listing.layout().layout().text());
         }
         IndexDifference difference = IndexDifference.of(source, base, listing);
+        if (!takes) {
+            return difference.describe().map(what -> TrainingData.notUsed(what, false));
+        }
         if (!difference.onlyAdds()) {
             return Optional.of("nothing new is taken while files that were trained on differ: "
                     + difference.describe().orElse("") + "; put them back as they were");
@@ -165,12 +183,6 @@ public final class DataGrowth implements AutoCloseable {
                 ? Optional.empty()
                 : Optional.of(difference.describe().orElse("") + "; " + unsettled
                         + " of them are taken if they are still the same at the next look");
-    }
-
-    /** Whether the folders' times show that no image was added or removed; unknown at sources without them. */
-    private boolean isUnchanged(IndexMeta meta) throws IOException {
-        return source.folderVersion("").isPresent()
-                && IndexKeeper.ofFolders(source, meta).isEmpty();
     }
 
     private void offer(IndexFile base, Listing listing, List<SourceFile> added, boolean more) throws IOException {

@@ -173,13 +173,24 @@ public final class PrefetchingBatches implements CropBatches {
 
     @Override
     public Optional<DataGrowth> growth() {
+        return training.filter(TrainingData::grows).flatMap(TrainingData::growth);
+    }
+
+    @Override
+    public void lead(boolean leads) {
+        looking().ifPresent(growth -> growth.lead(leads));
+    }
+
+    private Optional<DataGrowth> looking() {
         return training.flatMap(TrainingData::growth);
     }
 
     @Override
     public Optional<String> notUsed() {
-        Optional<DataGrowth> growth = growth();
-        return growth.isPresent() ? growth.get().state() : training.flatMap(TrainingData::notUsed);
+        return looking()
+                .filter(DataGrowth::hasLooked)
+                .map(DataGrowth::state)
+                .orElseGet(() -> training.flatMap(TrainingData::notUsed));
     }
 
     @Override
@@ -442,7 +453,7 @@ public final class PrefetchingBatches implements CropBatches {
         reads.close();
         discard(key -> true);
         copies.ifPresent(CopyStream::close);
-        growth().ifPresent(DataGrowth::close);
+        looking().ifPresent(DataGrowth::close);
         data.close();
     }
 }

@@ -19,7 +19,8 @@ import org.slf4j.LoggerFactory;
  *
  * @param data the newest set that was opened; the sets of {@code ledger} are its first samples
  * @param ledger as it was when the data was opened
- * @param growth empty if the data may not grow
+ * @param growth takes what is added, or names it; empty if that is not looked for
+ * @param grows whether what is added is taken
  * @param notUsed what is at the source but not trained on, and what to do about it; empty for nothing
  */
 record TrainingData(
@@ -27,6 +28,7 @@ record TrainingData(
         DataLedger ledger,
         Optional<TrainingSets> sets,
         Optional<DataGrowth> growth,
+        boolean grows,
         Optional<String> notUsed)
         implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(TrainingData.class);
@@ -83,6 +85,15 @@ record TrainingData(
         } catch (IOException e) {
             throw DataException.cannotRead(sets.place() + ": an index of the training's data", e);
         }
+    }
+
+    /** Says what the source has beyond what is trained on, and what to do about it. */
+    static String notUsed(String difference, boolean grows) {
+        return grows
+                ? difference + ", and may enter at one of the next epochs"
+                : difference + " since this training began, and not trained on; set data.grow: true, in a new job with the"
+                        + " same checkpoint.uri, to let new files enter at the next epoch, or begin anew with another"
+                        + " checkpoint.uri";
     }
 
     @Override
@@ -187,7 +198,7 @@ record TrainingData(
             IndexDifference difference =
                     IndexDifference.of(source, index.get(), Listing.of(source, IndexProgress.NONE));
             return difference.onlyAdds()
-                    ? data(index.get(), ledger, sets, difference.describe().map(this::notUsed))
+                    ? data(index.get(), ledger, sets, difference.describe().map(what -> notUsed(what, grows)))
                     : other(kept, ledger, difference.describe().orElse(""));
         }
 
@@ -210,15 +221,6 @@ record TrainingData(
             return Optional.empty();
         }
 
-        private String notUsed(String what) {
-            return grows
-                    ? what + " and may enter at one of the next epochs"
-                    : what
-                            + " since this training began and not trained on; set data.grow: true, in a new job with the same"
-                            + " checkpoint.uri, to let them enter at the next epoch, or begin anew with another"
-                            + " checkpoint.uri";
-        }
-
         /** The source does not hold what was trained on. */
         private TrainingData other(TrainingSets kept, DataLedger ledger, String why) {
             if (grows) {
@@ -235,15 +237,16 @@ record TrainingData(
         private TrainingData data(
                 IndexFile index, DataLedger ledger, Optional<TrainingSets> to, Optional<String> notUsed) {
             IndexedDataSet set = new IndexedDataSet(source, keeper, index);
-            Optional<DataGrowth> growth = to.filter(kept -> grows)
+            Optional<DataGrowth> growth = to.filter(kept -> spec.data().canGrow())
                     .map(kept -> new DataGrowth(
                             source,
                             settings,
                             set,
                             kept,
+                            grows,
                             work,
                             Duration.ofSeconds(spec.data().secondsBetweenLooks())));
-            return new TrainingData(set, ledger, to, growth, notUsed);
+            return new TrainingData(set, ledger, to, growth, grows, notUsed);
         }
     }
 }

@@ -30,6 +30,7 @@ final class EpochSets {
     private final LocalTrainingState state;
     private final TrainerProgress progress;
     private final TrainingJournal journal;
+    private Optional<String> reported = Optional.empty();
 
     EpochSets(TrainerComponents components, LocalTrainingState state) {
         this.batches = components.batches();
@@ -41,17 +42,18 @@ final class EpochSets {
 
     /** Starts a world in which this trainer has this rank. */
     void enter(int rank) {
-        batches.growth().ifPresent(growth -> growth.lead(rank == 0));
+        batches.lead(rank == 0);
         report();
     }
 
     /** Reports what epochs see, and what is not used. */
-    void report() {
+    private void report() {
+        reported = batches.notUsed();
         boolean ledgerMatters =
                 batches.growth().isPresent() || schedule.course().data().hasGrown();
         progress.data(batches.inventory()
                 .reported()
-                .with(ledgerMatters ? schedule.course().data() : null, batches.notUsed()));
+                .with(ledgerMatters ? schedule.course().data() : null, reported));
     }
 
     /**
@@ -62,6 +64,9 @@ final class EpochSets {
      *     replaces
      */
     boolean decide(Collective collective) {
+        if (!batches.notUsed().equals(reported)) {
+            report();
+        }
         DataLedger before = schedule.course().data();
         long epoch = schedule.epochOf(state.step());
         if (before.isDecided(epoch) || batches.growth().isEmpty()) {

@@ -196,7 +196,7 @@ public final class TrainCommand implements Callable<Integer> {
             TrainerConfig settings = TrainerConfig.of(spec, env);
             outside.worlds().limit(settings.groups());
             progress.job(settings.globalBatch(), spec.replicas(), schedule);
-            progress.data(batches.inventory().reported());
+            progress.data(batches.inventory().reported().with(null, batches.notUsed()));
             try (TrainStep machine = machine(spec, env, kernels, root, schedule);
                     Trainer trainer = new Trainer(
                             settings,
