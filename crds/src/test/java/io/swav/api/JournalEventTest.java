@@ -10,7 +10,8 @@ import org.junit.jupiter.api.Test;
 class JournalEventTest {
     @Test
     void journalsOfOlderTrainersRemainReadable() throws JsonProcessingException {
-        String written = "[\"formed\",\"dropped\",\"notice\",\"left\",\"resumed\",\"done\",\"diverged\",\"regrouped\",\"grown\"]";
+        String written =
+                "[\"formed\",\"dropped\",\"notice\",\"left\",\"resumed\",\"done\",\"diverged\",\"regrouped\",\"grown\"]";
         List<JournalEvent> events = List.of(
                 JournalEvent.FORMED,
                 JournalEvent.DROPPED,

@@ -12,7 +12,9 @@ public interface CropBatches extends AutoCloseable {
     DataSet data();
 
     /** The number of samples in the data set. */
-    long samples();
+    default long samples() {
+        return data().size();
+    }
 
     /**
      * Tells the data of this training from another one's, in all processes alike: the set with which it began, which all
@@ -37,7 +39,9 @@ public interface CropBatches extends AutoCloseable {
     default void follow(DataLedger ledger) {}
 
     /** What the data set holds and what lies beside it. */
-    Inventory inventory();
+    default Inventory inventory() {
+        return data().inventory();
+    }
 
     /** What is at the source but not trained on, and what to do about it; empty for nothing. */
     default Optional<String> notUsed() {
@@ -45,7 +49,9 @@ public interface CropBatches extends AutoCloseable {
     }
 
     /** The names of classes, in the order of labels; empty if classes have no names. */
-    List<String> classNames();
+    default List<String> classNames() {
+        return data().classNames();
+    }
 
     /**
      * The number of undecodable images skipped so far by this process (each was replaced by the next sample of its
@@ -68,7 +74,9 @@ public interface CropBatches extends AutoCloseable {
     long[] samples(long step, int group);
 
     /** The file (and the entry in it) of a sample, for messages. */
-    String name(long sample);
+    default String name(long sample) {
+        return data().name(sample);
+    }
 
     /**
      * Announces which groups of each step this rank will ask for from {@code step} on, so that they can be prepared

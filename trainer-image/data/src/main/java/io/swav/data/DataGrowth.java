@@ -244,7 +244,7 @@ public final class DataGrowth implements AutoCloseable {
         });
         try {
             writing.get(DECISION.toMillis(), TimeUnit.MILLISECONDS);
-            var unused = writer.submit(() -> removeCovered(decided));
+            var unused = writer.submit(() -> removeCovered(otherwise));
             return decided;
         } catch (ExecutionException e) {
             LOG.warn("{} cannot be written now: {}", sets.place(), String.valueOf(e.getCause()));
@@ -260,7 +260,10 @@ public final class DataGrowth implements AutoCloseable {
         return otherwise;
     }
 
-    /** The index of the newest set covers the earlier ones. */
+    /**
+     * Removes the indexes that nobody needs any more: that of the newest set covers them, and an epoch that saw that set has been
+     * trained. A set that was only just decided on may yet be decided against, if a trainer dies now.
+     */
     private void removeCovered(DataLedger ledger) {
         for (DataFingerprint set : data.index().meta().sets()) {
             if (set.samples() < ledger.newest().samples()) {

@@ -4,7 +4,6 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.DataLedger;
 import io.swav.api.DataSpec;
-import io.swav.api.Shown;
 import io.swav.api.SwavJobSpec;
 import io.swav.common.DaemonThreads;
 import io.swav.torch.CopyStream;
@@ -17,7 +16,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -56,7 +54,7 @@ public final class PrefetchingBatches implements CropBatches {
 
     private final SwavJobSpec spec;
     private final DataSet data;
-    private final ImageLimits limits;
+    private final SampleDecoder decoder;
     private final Optional<TrainingData> training;
     private volatile DataLedger ledger;
     private volatile Sampler sampler;
@@ -66,8 +64,6 @@ public final class PrefetchingBatches implements CropBatches {
     private final int minAhead;
     private final ExecutorService workers;
     private final SampleReads reads;
-    private final Set<Long> undecodable = ConcurrentHashMap.newKeySet();
-    private volatile int maxBadSamples;
 
     // guarded by this
     private final Map<Key, Prepared> prepared = new LinkedHashMap<>();
@@ -107,13 +103,12 @@ public final class PrefetchingBatches implements CropBatches {
         this.ledger = training.map(TrainingData::ledger)
                 .orElseGet(() -> DataLedger.of(data.size(), data.fingerprint().digest()));
         this.data = data;
-        this.limits = ImageLimits.of(spec);
+        this.decoder = new SampleDecoder(spec, data);
         this.copies = copies;
         this.minAhead = copies.isPresent() ? MIN_AHEAD_OF_DEVICE : MIN_AHEAD;
         this.maxAhead = minAhead;
         this.groupSize = spec.training().groupSize();
-        this.maxBadSamples = spec.data().maxBadSamples();
-        this.sampler = sampler(spec, ledger);
+        this.sampler = Sampler.of(spec, ledger);
         boolean device = spec.data().augmentOn() == DataSpec.AugmentOn.Device;
         this.augmenter = device ? new DeviceAugmenter(spec) : new HostAugmenter(spec);
         AtomicInteger number = new AtomicInteger();
@@ -121,10 +116,6 @@ public final class PrefetchingBatches implements CropBatches {
                 Math.max(1, spec.data().workers()),
                 task -> DaemonThreads.create("crops-" + number.getAndIncrement(), task));
         this.reads = new SampleReads(data, spec, closing);
-    }
-
-    private static Sampler sampler(SwavJobSpec spec, DataLedger of) {
-        return new Sampler(of, spec.training().globalBatch(), spec.training().seed());
     }
 
     /**
@@ -154,11 +145,6 @@ public final class PrefetchingBatches implements CropBatches {
     @Override
     public DataSet data() {
         return data;
-    }
-
-    @Override
-    public long samples() {
-        return data.size();
     }
 
     @Override
@@ -202,7 +188,7 @@ public final class PrefetchingBatches implements CropBatches {
         synchronized (this) {
             boolean other = !now.sets().equals(ledger.sets());
             ledger = now;
-            sampler = sampler(spec, now);
+            sampler = Sampler.of(spec, now);
             if (other) { // groups of later steps were made of the samples that those steps had before
                 discard(key -> true);
                 delivered.clear();
@@ -211,18 +197,8 @@ public final class PrefetchingBatches implements CropBatches {
     }
 
     @Override
-    public Inventory inventory() {
-        return data.inventory();
-    }
-
-    @Override
-    public List<String> classNames() {
-        return data.classNames();
-    }
-
-    @Override
     public long skipped() {
-        return undecodable.size();
+        return decoder.skipped();
     }
 
     @Override
@@ -277,11 +253,6 @@ public final class PrefetchingBatches implements CropBatches {
         return LongStream.range(0, groupSize)
                 .map(row -> sampler.sampleAt(sampler.epochOf(step), first + row))
                 .toArray();
-    }
-
-    @Override
-    public String name(long sample) {
-        return data.name(sample);
     }
 
     /** The position of a group's first sample in the permutation of its epoch. */
@@ -392,51 +363,21 @@ public final class PrefetchingBatches implements CropBatches {
             return;
         }
         long sample = order.sampleAt(epoch, position);
-        Optional<ImageCodec.Bgr> image = decode(sample, encoded);
+        Optional<ImageCodec.Bgr> image = decoder.decode(sample, encoded);
         for (long next = position + 1; image.isEmpty(); next++) {
             if (next - position >= data.size()) {
                 throw DataException.badData("none of the images in data.uri can be decoded; repair the data,"
                         + " or correct data.uri in a new job");
             }
             long instead = order.sampleAt(epoch, next);
-            image = decode(instead, reads.now(instead));
+            image = decoder.decode(instead, reads.now(instead));
         }
         group.add(row, image.get(), epoch, sample);
     }
 
-    private Optional<ImageCodec.Bgr> decode(long sample, SampleReads.Encoded encoded) {
-        if (undecodable.contains(sample)) {
-            return Optional.empty();
-        }
-        try {
-            return Optional.of(
-                    ImageCodec.decode(encoded.bytes(), limits, spec.data().exifOrientation()));
-        } catch (BadImageException e) {
-            skip(sample, String.valueOf(e.getMessage()));
-            return Optional.empty();
-        }
-    }
-
-    private void skip(long sample, String reason) {
-        if (undecodable.add(sample)) {
-            int limit = maxBadSamples;
-            if (undecodable.size() > limit) {
-                throw DataException.badData("more than data.maxBadSamples (" + limit
-                        + ") images cannot be decoded, the last " + Shown.of(data.name(sample)) + " (" + reason
-                        + "); repair the data or raise the limit (in a new job, if this one is Failed)");
-            }
-            log.warn(
-                    "skipping {}: {} ({} skipped so far, data.maxBadSamples {})",
-                    Shown.of(data.name(sample)),
-                    reason,
-                    undecodable.size(),
-                    limit);
-        }
-    }
-
     @Override
     public void maxBadSamples(int limit) {
-        maxBadSamples = limit;
+        decoder.maxBadSamples(limit);
     }
 
     @Override

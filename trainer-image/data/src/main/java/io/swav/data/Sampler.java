@@ -1,6 +1,7 @@
 package io.swav.data;
 
 import io.swav.api.DataLedger;
+import io.swav.api.SwavJobSpec;
 import io.swav.common.KeyedRandom;
 import java.util.function.LongUnaryOperator;
 
@@ -46,6 +47,11 @@ public final class Sampler {
         this.globalBatch = globalBatch;
         this.seed = seed;
         this.cached = epoch(0);
+    }
+
+    static Sampler of(SwavJobSpec spec, DataLedger ledger) {
+        return new Sampler(
+                ledger, spec.training().globalBatch(), spec.training().seed());
     }
 
     /** Returns the steps of the first epoch. */

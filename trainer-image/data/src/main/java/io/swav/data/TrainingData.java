@@ -91,7 +91,8 @@ record TrainingData(
     static String notUsed(String difference, boolean grows) {
         return grows
                 ? difference + ", and may enter at one of the next epochs"
-                : difference + " since this training began, and not trained on; set data.grow: true, in a new job with the"
+                : difference
+                        + " since this training began, and not trained on; set data.grow: true, in a new job with the"
                         + " same checkpoint.uri, to let new files enter at the next epoch, or begin anew with another"
                         + " checkpoint.uri";
     }
@@ -129,7 +130,7 @@ record TrainingData(
             try {
                 if (grows && sets.isEmpty()) {
                     throw DataException.noInput(
-                            "data.grow needs checkpoint.uri: which epoch sees which images is kept" + " there");
+                            "data.grow needs checkpoint.uri: which epoch sees which images is kept there");
                 }
                 return opened();
             } catch (RuntimeException | Error e) {
@@ -145,7 +146,7 @@ record TrainingData(
             TrainingSets kept = sets.get();
             try {
                 Optional<DataLedger> ledger = kept.ledger();
-                return ledger.isEmpty() ? begun(kept) : continued(kept, ledger.get());
+                return ledger.isEmpty() ? begun(kept, true) : continued(kept, ledger.get());
             } catch (IndexFile.UnusableIndexException e) {
                 throw DataException.badData(e.getMessage() + "; restore it, or remove it to begin with what is at "
                         + source.uri() + " now");
@@ -161,12 +162,16 @@ record TrainingData(
             }
         }
 
-        private TrainingData begun(TrainingSets kept) {
+        /** @param first whether another pod that begins at the same time may have been first, whose set then counts */
+        private TrainingData begun(TrainingSets kept, boolean first) throws IOException {
             IndexFile index = keeper.open(progress).index();
-            TrainingData data = fresh(index, sets);
             try {
                 kept.keep(index);
-                kept.write(data.ledger);
+                Optional<DataLedger> other = first ? kept.ledger() : Optional.empty();
+                if (other.isPresent() && !other.get().equals(ledger(index))) {
+                    return continued(kept, other.get());
+                }
+                kept.write(ledger(index));
             } catch (IOException e) {
                 if (grows) {
                     throw DataException.cannotRead(kept.place() + " cannot be written", e);
@@ -176,12 +181,16 @@ record TrainingData(
                         kept.place(),
                         e.toString());
             }
-            return data;
+            return fresh(index, sets);
+        }
+
+        private static DataLedger ledger(IndexFile index) {
+            DataFingerprint all = index.meta().fingerprint();
+            return DataLedger.of(all.samples(), all.digest());
         }
 
         private TrainingData fresh(IndexFile index, Optional<TrainingSets> to) {
-            DataFingerprint all = index.meta().fingerprint();
-            return data(index, DataLedger.of(all.samples(), all.digest()), to, Optional.empty());
+            return data(index, ledger(index), to, Optional.empty());
         }
 
         private TrainingData continued(TrainingSets kept, DataLedger ledger) throws IOException {
@@ -197,6 +206,9 @@ record TrainingData(
             }
             IndexDifference difference =
                     IndexDifference.of(source, index.get(), Listing.of(source, IndexProgress.NONE));
+            if (difference.classNames() && difference.added().isEmpty() && !grows && !ledger.hasGrown()) {
+                return begun(kept, false); // the images are the same, and their classes have other names
+            }
             return difference.onlyAdds()
                     ? data(index.get(), ledger, sets, difference.describe().map(what -> notUsed(what, grows)))
                     : other(kept, ledger, difference.describe().orElse(""));
@@ -222,7 +234,7 @@ record TrainingData(
         }
 
         /** The source does not hold what was trained on. */
-        private TrainingData other(TrainingSets kept, DataLedger ledger, String why) {
+        private TrainingData other(TrainingSets kept, DataLedger ledger, String why) throws IOException {
             if (grows) {
                 throw DataException.cannotRead(
                         source.uri() + " is not the data of this training, which has seen "
@@ -231,7 +243,7 @@ record TrainingData(
                         new IOException("data.grow only adds files"));
             }
             LOG.warn("{} has changed since this training began: {}", source.uri(), why);
-            return begun(kept);
+            return begun(kept, false);
         }
 
         private TrainingData data(

@@ -68,7 +68,7 @@ final class EpochSets {
             report();
         }
         DataLedger before = schedule.course().data();
-        long epoch = schedule.epochOf(state.step());
+        long epoch = schedule.epochAt(state.step());
         if (before.isDecided(epoch) || batches.growth().isEmpty()) {
             return false;
         }

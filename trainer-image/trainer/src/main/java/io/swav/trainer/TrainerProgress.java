@@ -275,7 +275,7 @@ public final class TrainerProgress {
                 generation,
                 step,
                 schedule == null ? 0 : schedule.steps(),
-                schedule == null ? 0 : (int) schedule.epochOf(step),
+                schedule == null ? 0 : (int) schedule.epochAt(step),
                 finite(outcome == null ? null : outcome.loss()),
                 rate,
                 finite(outcome == null ? null : outcome.prototypePerplexity()),

@@ -58,7 +58,7 @@ public final class TrainingSchedule {
     }
 
     /** Returns the epoch in which a global step is made, counted from 0. */
-    long epochOf(long step) {
+    public long epochAt(long step) {
         return course.data().epochOf(step, globalBatch);
     }
 
