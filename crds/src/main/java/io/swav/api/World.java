@@ -2,6 +2,7 @@ package io.swav.api;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
+import io.swav.api.DataLedger.Entry;
 import java.util.List;
 import java.util.Objects;
 import java.util.OptionalInt;
@@ -34,7 +35,7 @@ public record World(
         List<String> lost,
         @Nullable EpochSchedule epochs,
         @Nullable LiveSettings settings,
-        DataLedger.@Nullable Entry data) {
+        @Nullable Entry data) {
 
     /**
      * One trainer of the world.
@@ -75,7 +76,7 @@ public record World(
     }
 
     /** Returns the same world with this set of images. */
-    public World with(DataLedger.@Nullable Entry set) {
+    public World with(@Nullable Entry set) {
         return new World(generation, job, members, why, hold, lost, epochs, settings, set);
     }
 

@@ -71,7 +71,7 @@ class DataLedgerTest {
                 "{\"through\": 0, \"sets\": [{\"epoch\": 0, \"samples\": 5, \"digest\": \"a\\u202e\"}]}")) {
             assertThatThrownBy(() -> json.readValue(nonsense, DataLedger.class))
                     .as(nonsense)
-                    .hasMessageNotContaining("‮");
+                    .hasMessageNotContaining("\u202e");
         }
     }
 

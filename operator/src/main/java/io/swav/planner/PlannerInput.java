@@ -1,6 +1,6 @@
 package io.swav.planner;
 
-import io.swav.api.DataLedger;
+import io.swav.api.DataLedger.Entry;
 import io.swav.api.EpochSchedule.Change;
 import io.swav.api.TrainerReport.NotFinite;
 import io.swav.api.World;
@@ -40,7 +40,7 @@ public record PlannerInput(
         @Nullable NotFinite notFinite,
         @Nullable WantedSettings configured,
         @Nullable Change epochs,
-        DataLedger.@Nullable Entry data,
+        @Nullable Entry data,
         WantedTemplate template) {
 
     /** Creates the input of a job whose pods can be created and whose trainers can report. */
@@ -75,8 +75,9 @@ public record PlannerInput(
     }
 
     /** Returns the set of images that the next world document names: what was published or reported last. */
-    DataLedger.@Nullable Entry newestData() {
-        DataLedger.Entry published = world.data();
+    @Nullable
+    Entry newestData() {
+        Entry published = world.data();
         boolean isNews = data != null && (published == null || data.samples() > published.samples());
         return isNews ? data : published;
     }

@@ -14,6 +14,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.ConditionReason;
 import io.swav.api.DataLedger;
+import io.swav.api.DataLedger.Entry;
 import io.swav.api.World;
 import java.time.Duration;
 import java.util.List;
@@ -58,7 +59,7 @@ class RunningWorldTest {
         }
     }
 
-    private static ReconcilePlan planned(World world, List<ObservedPod> pods, DataLedger.@Nullable Entry reported) {
+    private static ReconcilePlan planned(World world, List<ObservedPod> pods, @Nullable Entry reported) {
         PlannerInput input = new PlannerInput(
                 "job",
                 world,

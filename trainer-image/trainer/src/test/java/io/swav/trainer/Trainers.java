@@ -267,7 +267,8 @@ final class Trainers implements AutoCloseable {
         return new ToyTrainingFactory().batches(loaded(1), List.of());
     }
 
-    private static SwavJobSpec loaded(int steps) {
+    /** Returns the spec of a toy job of so many steps. */
+    static SwavJobSpec loaded(int steps) {
         try {
             return SpecLoader.complete("test", JSON.readTree(spec(steps, 15)));
         } catch (IOException e) {
