@@ -55,7 +55,7 @@ class RunningWorldTest {
             assertThat(planned(world, quiet, reported).world()).isInstanceOf(WorldDecision.Keep.class);
             ReconcilePlan plan = planned(world, List.of(pod(0, READY), pod(1, READY)), reported);
             assertThat(((WorldDecision.Regroup) plan.world()).next().data())
-                    .isEqualTo(reported == grown ? grown : first);
+                    .isEqualTo(grown.equals(reported) ? grown : first);
         }
     }
 

@@ -15,8 +15,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SortedSet;
-import java.util.TreeSet;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -288,11 +287,12 @@ final class IndexBuilder {
 
     /** Returns the classes that are numbered already, then the others by their names. */
     private List<String> classesInOrder(Collection<String> names) {
-        SortedSet<String> others = new TreeSet<>(FileNames.BY_BYTES);
-        others.addAll(names);
-        numbered.forEach(others::remove);
         List<String> all = new ArrayList<>(numbered);
-        all.addAll(others);
+        Set<String> before = Set.copyOf(numbered);
+        names.stream()
+                .filter(name -> !before.contains(name))
+                .sorted(FileNames.BY_BYTES)
+                .forEach(all::add);
         return all;
     }
 
