@@ -110,7 +110,27 @@ public record DataSpec(
                         + " that find the folder on their node, do not fetch it again. Unset: none. A change"
                         + " applies to pods created afterwards.")
         @Nullable
-        Cache cache) {
+        Cache cache,
+
+        @JsonPropertyDescription(
+                "true: files that are added at data.uri enter at the beginning of an epoch on which all trainers agree,"
+                        + " and that status.progress.data.sets names; every epoch sees each of its images once. Needs"
+                        + " checkpoint.uri, and a data.uri that names a folder or a pattern. Files that were trained on must"
+                        + " stay as they are. Unset or false: what is added while the job trains is reported in"
+                        + " status.progress.data.notUsed and left out. Immutable.")
+        @Nullable
+        Boolean grow,
+
+        @JsonPropertyDescription(
+                "Seconds between two looks of one trainer at the source with grow, at least, 300 by default; a look that takes"
+                        + " long makes them rarer. What two looks found alike is taken. A change applies to pods"
+                        + " created afterwards.")
+        @Min(1)
+        @Max(Integer.MAX_VALUE)
+        @Nullable
+        Integer growCheckSeconds) {
+    private static final int GROW_CHECK_SECONDS = 300;
+
     /** The value of {@link #maxPixels} if it is unset. */
     public static final int MAX_PIXELS = 1 << 26;
 
@@ -121,8 +141,27 @@ public record DataSpec(
         exifOrientation = Objects.requireNonNullElse(exifOrientation, ExifOrientation.Ignore);
     }
 
+    /** Whether files that are added while the job trains are trained on. */
+    public boolean grows() {
+        return Boolean.TRUE.equals(grow);
+    }
+
+    /** Whether there may be more files at {@code uri} later: it does not name them all. */
+    public boolean canGrow() {
+        return !uri.matches(SpecValidator.NAMED_SHARDS_FORM);
+    }
+
+    /** Returns the time between two looks at the source, seconds. */
+    public int secondsBetweenLooks() {
+        return Objects.requireNonNullElse(growCheckSeconds, GROW_CHECK_SECONDS);
+    }
+
     /** Returns the same data with the settings that may change while a job runs. */
-    DataSpec with(Integer newWorkers, Integer newMaxBadSamples, @Nullable Cache newCache) {
+    DataSpec with(
+            Integer newWorkers,
+            Integer newMaxBadSamples,
+            @Nullable Cache newCache,
+            @Nullable Integer newGrowCheckSeconds) {
         return new DataSpec(
                 uri,
                 evalUri,
@@ -134,7 +173,9 @@ public record DataSpec(
                 augmentOn,
                 exifOrientation,
                 s3,
-                newCache);
+                newCache,
+                grow,
+                newGrowCheckSeconds);
     }
 
     /** A folder in which remote data is kept. */

@@ -29,6 +29,9 @@ public enum JournalEvent {
     /** The first step of a world has been made; the event says how long each stage of the change took. */
     @JsonProperty("regrouped")
     REGROUPED,
+    /** An epoch sees more images than the one before. */
+    @JsonProperty("grown")
+    GROWN,
     /** An event that was written by a newer trainer than this reader knows; never written. */
     @JsonEnumDefaultValue
     UNKNOWN

@@ -47,7 +47,14 @@ public final class SpecValidator {
     static final String CACHE_SIZE = "spec.data.cache.size is a whole number of Mi, Gi or Ti, such as 200Gi";
     static final String FIXED_MODEL = "spec.model cannot change: create a new SwavJob";
     static final String FIXED_DATA =
-            "spec.data cannot change, except workers, maxBadSamples and cache: create a new SwavJob";
+            "spec.data cannot change, except workers, maxBadSamples, cache and growCheckSeconds: create a new SwavJob";
+    static final String GROW_STORE =
+            "spec.data.grow needs spec.checkpoint.uri: which epoch sees which images is kept there";
+    static final String GROW_PLACE = "spec.data.grow needs a spec.data.uri that can list more files later: a folder, a"
+            + " prefix or a pattern with *, not shards by name and no web server";
+    /** A web server, or a last part that names shards. */
+    static final String NAMED_SHARDS_FORM = "^(https?://.*|(.*/)?[^/*?]*[.](tar|tgz|tar[.]gz|tar[.]zst))$";
+
     static final String FIXED_CROPS = "spec.crops cannot change: create a new SwavJob";
     static final String FIXED_ASSIGNMENT = "spec.assignment cannot change: create a new SwavJob";
     static final String FIXED_TRAINING = "spec.training cannot change, except epochs and threads: create a new SwavJob";
@@ -93,6 +100,9 @@ public final class SpecValidator {
         DataSpec.Cache cache = spec.data().cache();
         check(cache == null || cache.path().matches(CACHE_PATH_FORM), CACHE_PATH, broken);
         check(cache == null || cache.size().matches(CACHE_SIZE_FORM), CACHE_SIZE, broken);
+        boolean grows = spec.data().grows();
+        check(!grows || spec.checkpoint().uri() != null, GROW_STORE, broken);
+        check(!grows || spec.data().canGrow(), GROW_PLACE, broken);
         broken.addAll(FiniteNumbers.problems("spec", spec));
         broken.addAll(places(spec));
         return List.copyOf(broken);
@@ -137,7 +147,7 @@ public final class SpecValidator {
         DataSpec data = now.data();
         check(
                 before.data()
-                        .with(data.workers(), data.maxBadSamples(), data.cache())
+                        .with(data.workers(), data.maxBadSamples(), data.cache(), data.growCheckSeconds())
                         .equals(data),
                 FIXED_DATA,
                 changed);

@@ -75,6 +75,15 @@ import org.jspecify.annotations.Nullable;
         value = "self.training.optimizer.warmupEpochs <= double(self.training.epochs)",
         message = SpecValidator.WARM_UP,
         fieldPath = ".training.optimizer")
+@ValidationRule(
+        value = "!has(self.data.grow) || !self.data.grow || has(self.checkpoint.uri)",
+        message = SpecValidator.GROW_STORE,
+        fieldPath = ".data.grow")
+@ValidationRule(
+        value = "!has(self.data.grow) || !self.data.grow || !self.data.uri.matches('" + SpecValidator.NAMED_SHARDS_FORM
+                + "')",
+        message = SpecValidator.GROW_PLACE,
+        fieldPath = ".data.uri")
 @ValidationRule(value = "self.model == oldSelf.model", message = SpecValidator.FIXED_MODEL, fieldPath = ".model")
 @ValidationRule(
         value = "self.data.uri == oldSelf.data.uri && has(self.data.evalUri) == has(oldSelf.data.evalUri)"
@@ -86,7 +95,9 @@ import org.jspecify.annotations.Nullable;
                 + " && self.data.maxPixels == oldSelf.data.maxPixels && self.data.augmentOn == oldSelf.data.augmentOn"
                 + " && self.data.exifOrientation == oldSelf.data.exifOrientation"
                 + " && has(self.data.s3) == has(oldSelf.data.s3)"
-                + " && (!has(self.data.s3) || self.data.s3 == oldSelf.data.s3)",
+                + " && (!has(self.data.s3) || self.data.s3 == oldSelf.data.s3)"
+                + " && has(self.data.grow) == has(oldSelf.data.grow)"
+                + " && (!has(self.data.grow) || self.data.grow == oldSelf.data.grow)",
         message = SpecValidator.FIXED_DATA,
         fieldPath = ".data")
 @ValidationRule(value = "self.crops == oldSelf.crops", message = SpecValidator.FIXED_CROPS, fieldPath = ".crops")
@@ -159,7 +170,9 @@ public record SwavJobSpec(
         @JsonPropertyDescription("The network: backbone, projection head and prototypes. Immutable.") @Default("{}")
         ModelSpec model,
 
-        @JsonPropertyDescription("Where the images are. Immutable, except workers, maxBadSamples and cache.") @Required
+        @JsonPropertyDescription(
+                "Where the images are. Immutable, except workers, maxBadSamples, cache and growCheckSeconds.")
+        @Required
         DataSpec data,
 
         @JsonPropertyDescription(

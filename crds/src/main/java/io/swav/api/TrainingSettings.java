@@ -36,7 +36,8 @@ public final class TrainingSettings {
             "data.labelExtension",
             "data.maxBadSamples",
             "data.s3",
-            "data.cache");
+            "data.cache",
+            "data.growCheckSeconds");
 
     private static final String REPRODUCIBILITY = "training.reproducibility";
     /** Mode Fast promises no bits that depend on it, so trainers may differ in it. */

@@ -2,6 +2,7 @@ package io.swav.api;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
+import io.swav.api.DataLedger.Entry;
 import java.util.List;
 import java.util.Objects;
 import java.util.OptionalInt;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param epochs of the job; null if they were never raised
  * @param settings that members take over with this generation; null if they were never changed, so that those of each
  *     trainer's configuration file hold
+ * @param data the newest set of images that trainers reported, and its first epoch; null if the data does not grow
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -32,7 +34,8 @@ public record World(
         boolean hold,
         List<String> lost,
         @Nullable EpochSchedule epochs,
-        @Nullable LiveSettings settings) {
+        @Nullable LiveSettings settings,
+        @Nullable Entry data) {
 
     /**
      * One trainer of the world.
@@ -59,7 +62,7 @@ public record World(
 
     /** Creates a world of a job whose settings were never changed. */
     public World(long generation, String job, List<Member> members, String why, boolean hold, List<String> lost) {
-        this(generation, job, members, why, hold, lost, null, null);
+        this(generation, job, members, why, hold, lost, null, null, null);
     }
 
     /** Creates a world that trains and that lost no member. */
@@ -69,7 +72,12 @@ public record World(
 
     /** Returns the same world with these settings. */
     public World with(@Nullable EpochSchedule newEpochs, @Nullable LiveSettings newSettings) {
-        return new World(generation, job, members, why, hold, lost, newEpochs, newSettings);
+        return new World(generation, job, members, why, hold, lost, newEpochs, newSettings, data);
+    }
+
+    /** Returns the same world with this set of images. */
+    public World with(@Nullable Entry set) {
+        return new World(generation, job, members, why, hold, lost, epochs, settings, set);
     }
 
     public static World none(String job) {

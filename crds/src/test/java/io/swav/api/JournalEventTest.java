@@ -10,7 +10,8 @@ import org.junit.jupiter.api.Test;
 class JournalEventTest {
     @Test
     void journalsOfOlderTrainersRemainReadable() throws JsonProcessingException {
-        String written = "[\"formed\",\"dropped\",\"notice\",\"left\",\"resumed\",\"done\",\"diverged\",\"regrouped\"]";
+        String written =
+                "[\"formed\",\"dropped\",\"notice\",\"left\",\"resumed\",\"done\",\"diverged\",\"regrouped\",\"grown\"]";
         List<JournalEvent> events = List.of(
                 JournalEvent.FORMED,
                 JournalEvent.DROPPED,
@@ -19,7 +20,8 @@ class JournalEventTest {
                 JournalEvent.RESUMED,
                 JournalEvent.DONE,
                 JournalEvent.DIVERGED,
-                JournalEvent.REGROUPED);
+                JournalEvent.REGROUPED,
+                JournalEvent.GROWN);
         ObjectMapper json = new ObjectMapper();
 
         assertThat(json.writeValueAsString(events)).isEqualTo(written);

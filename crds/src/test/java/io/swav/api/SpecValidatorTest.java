@@ -16,6 +16,8 @@ import static io.swav.api.SpecValidator.FIXED_THREADS;
 import static io.swav.api.SpecValidator.FIXED_TRAINING;
 import static io.swav.api.SpecValidator.GROUPS;
 import static io.swav.api.SpecValidator.GROUP_SIZE;
+import static io.swav.api.SpecValidator.GROW_PLACE;
+import static io.swav.api.SpecValidator.GROW_STORE;
 import static io.swav.api.SpecValidator.MAX_REPLICAS;
 import static io.swav.api.SpecValidator.MIN_REPLICAS;
 import static io.swav.api.SpecValidator.QUEUE_EPOCH;
@@ -54,6 +56,12 @@ class SpecValidatorTest {
     private static final JSONSchemaProps SCHEMA = SchemaValidator.spec();
     private static final Path CASES = Path.of("../tools/crd-check/cases.json");
     private static final String BASE = "data: {uri: file:///data}, template: {spec: {containers: []}}";
+
+    private static Arguments grows(String uri, boolean canGrow) {
+        return arguments(
+                "data: {uri: '" + uri + "', grow: true, growCheckSeconds: 5}, checkpoint: {uri: 's3://b/c'}",
+                canGrow ? List.of() : List.of(GROW_PLACE));
+    }
 
     static Stream<Arguments> specs() {
         return Stream.of(
@@ -102,6 +110,16 @@ class SpecValidatorTest {
                 arguments("data: {uri: 'file://data/train'}", List.of(DATA_URI)),
                 arguments("data: {uri: /data/train, evalUri: 'file://data/test'}", List.of(DATA_EVAL_URI)),
                 arguments("data: {uri: 'file:///data/train', evalUri: 'file:///data/test'}", List.of()),
+                arguments("data: {uri: 's3://b/p', grow: true}", List.of(GROW_STORE)),
+                arguments("data: {uri: 's3://b/p', grow: false}", List.of()),
+                grows("s3://b/p", true),
+                grows("file:///data/*.tar", true),
+                grows("file:///data/s-00000?.tar.zst", true),
+                grows("/data/{a,b}/*-train-*.tar", true),
+                grows("/data/one.tar", false),
+                grows("one.tgz", false),
+                grows("s3://b/s-{000..099}.tar", false),
+                grows("https://host/s-{000..099}.tar", false),
                 arguments("data: {uri: 's3://b/p', s3: {endpoint: 'http://m:9000', profile: data}}", List.of()),
                 arguments("data: {uri: 's3://b/p', cache: {path: /cache, size: 200Gi}}", List.of()),
                 arguments("data: {uri: 's3://b/p', cache: {path: /var/lib/x/, size: 512Mi}}", List.of()),
@@ -153,6 +171,8 @@ class SpecValidatorTest {
                 arguments("data: {uri: file:///data, maxPixels: 1000}", List.of(FIXED_DATA)),
                 arguments("data: {uri: file:///data, imageExtension: jpg}", List.of(FIXED_DATA)),
                 arguments("data: {uri: file:///data, labelExtension: json}", List.of(FIXED_DATA)),
+                arguments("data: {uri: file:///data, grow: false}", List.of(FIXED_DATA)),
+                arguments("data: {uri: file:///data, growCheckSeconds: 7}", List.of()),
                 arguments("data: {uri: file:///data, exifOrientation: Ignore}", List.of()),
                 arguments("data: {uri: file:///data, exifOrientation: Apply}", List.of(FIXED_DATA)),
                 arguments("data: {uri: file:///data, workers: 4, maxBadSamples: 0}", List.of()),
@@ -229,6 +249,7 @@ class SpecValidatorTest {
                 "data.workers",
                 "data.maxBadSamples",
                 "data.cache",
+                "data.growCheckSeconds",
                 "training.epochs",
                 "training.threads",
                 "checkpoint.everySteps",
@@ -262,6 +283,7 @@ class SpecValidatorTest {
         }
         return switch (schema.getType()) {
             case "integer" -> JSON.getNodeFactory().numberNode(2 * Math.max(1, value.asLong(64)));
+            case "boolean" -> JSON.getNodeFactory().booleanNode(false);
             case "string" -> JSON.getNodeFactory().textNode("file:///another");
             default -> {
                 ObjectNode object = value.isObject() ? ((ObjectNode) value).deepCopy() : JSON.createObjectNode();

@@ -3,6 +3,7 @@ package io.swav.operator;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.swav.api.ConditionType;
+import io.swav.api.DataLedger;
 import io.swav.api.DataSpec;
 import io.swav.api.EpochSchedule;
 import io.swav.api.ReportRules;
@@ -206,7 +207,17 @@ record JobSnapshot(
                 notFinite().orElse(null),
                 configured.map(WantedSettings::of).orElse(null),
                 latest().map(TrainerReport::epochs).orElse(null),
+                newestSet().orElse(null),
                 template(rejection.filter(PodRejection::waits).isPresent()));
+    }
+
+    /** Returns the largest set of images that a trainer reports as decided on; empty if the data does not grow. */
+    private Optional<DataLedger.Entry> newestSet() {
+        return reports.values().stream()
+                .map(TrainerReport::data)
+                .filter(Objects::nonNull)
+                .flatMap(data -> data.newestSet().stream())
+                .max(Comparator.comparingLong(DataLedger.Entry::samples));
     }
 
     /** Returns the present template; an edit that is not acted on replaces no pod. */

@@ -206,7 +206,7 @@ final class NextWorld {
         }
         next.forEach(member -> lost.remove(member.uid()));
         World world = new World(last.generation() + 1, last.job(), next, why, hold, List.copyOf(lost));
-        return new WorldDecision.Regroup(state.settings().in(world), why);
+        return new WorldDecision.Regroup(state.settings().in(world).with(input.newestData()), why);
     }
 
     // ---- reasons ------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 package io.swav.planner;
 
+import io.swav.api.DataLedger.Entry;
 import io.swav.api.EpochSchedule.Change;
 import io.swav.api.TrainerReport.NotFinite;
 import io.swav.api.World;
@@ -25,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param notFinite the last step that trainers report as not finite; null if there was none
  * @param configured the settings that running trainers have been given; null while there are none
  * @param epochs the epochs in force, as the most advanced trainer reports them; null if it does not
+ * @param data the largest set of images that a trainer reports as decided on; null if the data does not grow
  * @param template from which pods are made
  */
 public record PlannerInput(
@@ -38,6 +40,7 @@ public record PlannerInput(
         @Nullable NotFinite notFinite,
         @Nullable WantedSettings configured,
         @Nullable Change epochs,
+        @Nullable Entry data,
         WantedTemplate template) {
 
     /** Creates the input of a job whose pods can be created and whose trainers can report. */
@@ -64,11 +67,19 @@ public record PlannerInput(
             @Nullable Instant rejectedUntil,
             Reporting reporting,
             @Nullable NotFinite notFinite) {
-        this(job, world, state, pods, step, rejectedUntil, reporting, notFinite, null, null, WantedTemplate.NONE);
+        this(job, world, state, pods, step, rejectedUntil, reporting, notFinite, null, null, null, WantedTemplate.NONE);
     }
 
     public PlannerInput {
         pods = List.copyOf(pods);
+    }
+
+    /** Returns the set of images that the next world document names: what was published or reported last. */
+    @Nullable
+    Entry newestData() {
+        Entry published = world.data();
+        boolean isNews = data != null && (published == null || data.samples() > published.samples());
+        return isNews ? data : published;
     }
 
     Map<String, ObservedPod> podsByUid() {

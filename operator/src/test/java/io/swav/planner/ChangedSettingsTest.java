@@ -89,6 +89,7 @@ class ChangedSettingsTest {
                 null,
                 configured,
                 reported,
+                null,
                 WantedTemplate.NONE);
     }
 

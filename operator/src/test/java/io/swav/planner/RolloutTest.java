@@ -405,6 +405,7 @@ class RolloutTest {
                     null,
                     null,
                     null,
+                    null,
                     new WantedTemplate(revision, rolling, paused, oneMore, false, resumable));
             ReconcilePlan plan = WorldPlanner.plan(policy(), input, now);
             carryOut(plan);

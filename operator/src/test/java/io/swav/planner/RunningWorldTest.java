@@ -13,10 +13,13 @@ import static io.swav.planner.PlannerFixtures.published;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.swav.api.ConditionReason;
+import io.swav.api.DataLedger;
+import io.swav.api.DataLedger.Entry;
 import io.swav.api.World;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** Plans for a job that trains: its world grows, shrinks, and replaces members. */
@@ -39,6 +42,38 @@ class RunningWorldTest {
         assertThat(names(plan(policy, world, state, all, T0.plusSeconds(1))))
                 .as("nothing more to wait for")
                 .containsExactly("job-0", "job-1", "job-2");
+    }
+
+    /** For pods that start, and for people; a world is not published for it. */
+    @Test
+    void theNextWorldNamesTheLargestSetOfImagesThatWasReported() {
+        DataLedger.Entry first = new DataLedger.Entry(0, 400, "a");
+        DataLedger.Entry grown = new DataLedger.Entry(5, 600, "b");
+        for (DataLedger.Entry reported : new DataLedger.Entry[] {first, grown, null}) {
+            World world = new World(3, "u", List.of(member(0)), "w").with(first);
+            List<ObservedPod> quiet = List.of(pod(0, READY));
+            assertThat(planned(world, quiet, reported).world()).isInstanceOf(WorldDecision.Keep.class);
+            ReconcilePlan plan = planned(world, List.of(pod(0, READY), pod(1, READY)), reported);
+            assertThat(((WorldDecision.Regroup) plan.world()).next().data())
+                    .isEqualTo(grown.equals(reported) ? grown : first);
+        }
+    }
+
+    private static ReconcilePlan planned(World world, List<ObservedPod> pods, @Nullable Entry reported) {
+        PlannerInput input = new PlannerInput(
+                "job",
+                world,
+                published(T0.minusSeconds(500)),
+                pods,
+                12,
+                null,
+                Reporting.POSSIBLE,
+                null,
+                null,
+                null,
+                reported,
+                WantedTemplate.NONE);
+        return WorldPlanner.plan(policy(pods.size(), 1, 0), input, T0);
     }
 
     /** The policy: hung after 60 s. */

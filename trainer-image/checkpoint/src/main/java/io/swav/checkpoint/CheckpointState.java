@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.DataLedger;
 import io.swav.api.EpochSchedule;
 import io.swav.api.Fingerprints;
 import io.swav.api.Shown;
@@ -28,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param request the newest checkpoint request that this checkpoint or an earlier one answers, empty for none
  * @param fingerprints what it was trained with; null if an earlier version saved it
  * @param epochs of the job, with the steps from which on they were in force; null if they were never raised
+ * @param data which epoch saw which set of images; null if the data does not grow
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 public record CheckpointState(
@@ -41,7 +43,8 @@ public record CheckpointState(
         String time,
         @JsonInclude(JsonInclude.Include.NON_EMPTY) String request,
         @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Fingerprints fingerprints,
-        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable EpochSchedule epochs) {
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable EpochSchedule epochs,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable DataLedger data) {
     public CheckpointState(
             long step,
             long samples,
@@ -53,7 +56,8 @@ public record CheckpointState(
             @Nullable String time,
             @Nullable String request,
             @Nullable Fingerprints fingerprints,
-            @Nullable EpochSchedule epochs) {
+            @Nullable EpochSchedule epochs,
+            @Nullable DataLedger data) {
         this.step = step;
         this.samples = samples;
         this.seed = seed;
@@ -65,6 +69,7 @@ public record CheckpointState(
         this.request = request == null ? "" : request;
         this.fingerprints = fingerprints;
         this.epochs = epochs;
+        this.data = data;
     }
 
     /** Creates the state of a job whose epochs were never raised. */
@@ -79,7 +84,7 @@ public record CheckpointState(
             @Nullable String time,
             @Nullable String request,
             @Nullable Fingerprints fingerprints) {
-        this(step, samples, seed, configDigest, worldSize, job, generation, time, request, fingerprints, null);
+        this(step, samples, seed, configDigest, worldSize, job, generation, time, request, fingerprints, null, null);
     }
 
     public CheckpointState(
@@ -130,6 +135,9 @@ public record CheckpointState(
                         .allMatch(count -> count >= 0 && count <= MAX_COUNT)
                 && with.settings().size() <= MAX_TEXT
                 && (epochs == null || epochs.changes().stream().allMatch(CheckpointState::isPlausible))
+                && (data == null
+                        || LongStream.of(data.through(), data.newest().samples())
+                                .allMatch(count -> count <= MAX_COUNT))
                 && Stream.of(
                                 Stream.of(configDigest, job, time, request),
                                 Stream.of(with.config(), with.data(), with.build(), with.numerics(), with.firstStep()),
@@ -147,6 +155,6 @@ public record CheckpointState(
     /** Returns the same state, which also answers this request. */
     public CheckpointState answering(String what) {
         return new CheckpointState(
-                step, samples, seed, configDigest, worldSize, job, generation, time, what, fingerprints, epochs);
+                step, samples, seed, configDigest, worldSize, job, generation, time, what, fingerprints, epochs, data);
     }
 }

@@ -458,7 +458,7 @@ abstract class CheckpointsContract {
     }
 
     private static CheckpointState raised(long step, EpochSchedule epochs) {
-        return new CheckpointState(step, 16, 31, "cfg", 2, "job", 1, "", "", null, epochs);
+        return new CheckpointState(step, 16, 31, "cfg", 2, "job", 1, "", "", null, epochs, null);
     }
 
     @Test

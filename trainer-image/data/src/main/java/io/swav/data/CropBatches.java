@@ -2,7 +2,9 @@ package io.swav.data;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.swav.api.DataLedger;
 import java.util.List;
+import java.util.Optional;
 
 /** Makes the crops of any group of any step. They depend on (seed, step, group) alone, never on the world. */
 public interface CropBatches extends AutoCloseable {
@@ -10,19 +12,46 @@ public interface CropBatches extends AutoCloseable {
     DataSet data();
 
     /** The number of samples in the data set. */
-    long samples();
+    default long samples() {
+        return data().size();
+    }
 
-    /** Tells this data set from another one, in all processes alike. */
+    /**
+     * Tells the data of this training from another one's, in all processes alike: the set with which it began, which all
+     * later ones begin with.
+     */
     DataFingerprint fingerprint();
 
+    /** Which epoch sees which set, as this training had written it when the data was opened. */
+    default DataLedger ledger() {
+        return DataLedger.of(fingerprint().samples(), fingerprint().digest());
+    }
+
+    /** What enters while training continues; empty if the data does not grow. */
+    default Optional<DataGrowth> growth() {
+        return Optional.empty();
+    }
+
+    /** Sets whether this trainer is the one that looks whether something was added at the source. */
+    default void lead(boolean leads) {}
+
+    /** Takes the samples of each epoch from the set that this ledger says, from now on; {@link #expect} is to be called next. */
+    default void follow(DataLedger ledger) {}
+
     /** What the data set holds and what lies beside it. */
-    Inventory inventory();
+    default Inventory inventory() {
+        return data().inventory();
+    }
+
+    /** What is at the source but not trained on, and what to do about it; empty for nothing. */
+    default Optional<String> notUsed() {
+        return Optional.empty();
+    }
 
     /** The names of classes, in the order of labels; empty if classes have no names. */
-    List<String> classNames();
-
-    /** The number of whole global batches in an epoch; the rest of the permutation is dropped. */
-    long stepsPerEpoch();
+    default List<String> classNames() {
+        return data().classNames();
+    }
 
     /**
      * The number of undecodable images skipped so far by this process (each was replaced by the next sample of its
@@ -45,7 +74,9 @@ public interface CropBatches extends AutoCloseable {
     long[] samples(long step, int group);
 
     /** The file (and the entry in it) of a sample, for messages. */
-    String name(long sample);
+    default String name(long sample) {
+        return data().name(sample);
+    }
 
     /**
      * Announces which groups of each step this rank will ask for from {@code step} on, so that they can be prepared

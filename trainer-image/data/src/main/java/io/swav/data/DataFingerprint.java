@@ -32,9 +32,14 @@ public record DataFingerprint(long samples, String digest) {
             samples++;
         }
 
-        /** Returns the fingerprint of the samples that were added; it can be asked for once. */
+        /** Returns the fingerprint of the samples that were added so far. */
         DataFingerprint result() {
-            return new DataFingerprint(samples, HexFormat.of().formatHex(index.digest(), 0, Long.BYTES));
+            try {
+                MessageDigest soFar = (MessageDigest) index.clone();
+                return new DataFingerprint(samples, HexFormat.of().formatHex(soFar.digest(), 0, Long.BYTES));
+            } catch (CloneNotSupportedException e) {
+                throw new IllegalStateException("the JDK's SHA-256 can be cloned", e);
+            }
         }
     }
 }

@@ -85,7 +85,8 @@ public interface DataSet extends AutoCloseable {
         }
     }
 
-    private static SourceOptions options(SwavJobSpec spec) {
+    /** Returns how the data of a job is reached. */
+    static SourceOptions options(SwavJobSpec spec) {
         try {
             return SourceOptions.of(spec);
         } catch (IllegalArgumentException e) {

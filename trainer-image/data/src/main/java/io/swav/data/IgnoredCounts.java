@@ -32,6 +32,11 @@ final class IgnoredCounts {
                         .toList()));
     }
 
+    /** Adds what an earlier count found. */
+    void addAll(Inventory.Ignored earlier) {
+        add(earlier.reason(), earlier.count(), earlier.first());
+    }
+
     /** Returns the counts, the largest first. */
     List<Inventory.Ignored> toList() {
         return counts.entrySet().stream()

@@ -9,13 +9,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.SortedSet;
-import java.util.TreeSet;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -45,6 +45,14 @@ final class IndexBuilder {
     private long samples;
     private long labelled;
     private long bytes;
+    /** The classes that have numbers already, in their order. */
+    private List<String> numbered = List.of();
+    /** Whether they are the labels of shards; a file with class names may number them, too. */
+    private boolean numberedByName;
+    /** Whether labels are numbers that the data gives. */
+    private boolean givesNumbers;
+
+    private final List<DataFingerprint> sets = new ArrayList<>();
 
     private IndexBuilder(FileSource source, IndexSettings settings, Listing listing, IndexProgress progress) {
         this.source = source;
@@ -67,12 +75,75 @@ final class IndexBuilder {
         }
     }
 
+    /**
+     * Builds an index that begins with another one: its samples, files and classes keep their numbers, and what was added
+     * follows them.
+     *
+     * @param base an index of a part of what is listed
+     * @param added the files that it lacks
+     * @return its file, which the caller moves or removes
+     * @throws DataException as {@link #build}, or if the classes that are numbered already would get other numbers
+     */
+    static Path extend(
+            FileSource source,
+            IndexSettings settings,
+            Listing listing,
+            IndexFile base,
+            List<SourceFile> added,
+            IndexProgress progress,
+            Path folder)
+            throws IOException {
+        try (IndexWriter writer = new IndexWriter(folder)) {
+            return new IndexBuilder(source, settings, listing, progress).extend(writer, base, added);
+        }
+    }
+
+    private Path extend(IndexWriter writer, IndexFile base, List<SourceFile> added) throws IOException {
+        copy(base, writer);
+        DataFingerprint copied = writer.fingerprint();
+        if (!copied.equals(base.meta().fingerprint())) {
+            throw new IndexFile.UnusableIndexException("its samples are not those of its fingerprint");
+        }
+        base.meta().inventory().ignored().forEach(ignored::addAll);
+        numbered = base.meta().classNames();
+        numberedByName = listing.layout().layout() == Layout.Shards
+                && !numbered.isEmpty()
+                && base.meta().classFile().isEmpty();
+        givesNumbers = base.meta().inventory().labelled() > 0 && numbered.isEmpty();
+        sets.addAll(base.meta().sets());
+        return build(writer, added, base.files() + added.size());
+    }
+
+    /** Files are in the order of their samples, but a shard may hold none. */
+    private void copy(IndexFile base, IndexWriter writer) throws IOException {
+        boolean shards = base.meta().inventory().layout() == Layout.Shards;
+        long sample = 0;
+        for (long file = 0; file < base.files(); file++) {
+            SourceFile known = base.sourceFile(file);
+            if (shards) {
+                writer.addFile(known);
+            }
+            for (; sample < base.samples() && base.file(sample) == file; sample++) {
+                if (shards) {
+                    writer.addEntry(base.name(sample), base.offset(sample), base.bytes(sample), base.label(sample));
+                } else {
+                    writer.addImage(known, base.label(sample));
+                }
+                count(base.bytes(sample), base.label(sample));
+            }
+        }
+    }
+
     private Path build(IndexWriter writer) throws IOException {
         ignored.addAll(listing.ignored(), "");
+        return build(writer, listing.layout().files(), listing.layout().files().size());
+    }
+
+    private Path build(IndexWriter writer, List<SourceFile> files, long fileCount) throws IOException {
         if (listing.layout().layout() == Layout.Shards) {
-            addShards(writer);
+            addShards(writer, files);
         } else {
-            addImages(writer);
+            addImages(writer, files);
         }
         if (samples == 0) {
             throw DataException.noInput("there are no images in the "
@@ -89,10 +160,11 @@ final class IndexBuilder {
                 samples,
                 labelled,
                 Math.max(maxLabel + 1, classNames.size()),
-                listing.layout().files().size(),
+                fileCount,
                 bytes,
                 ignored.toList(),
                 notes);
+        sets.add(writer.fingerprint());
         IndexMeta meta = new IndexMeta(
                 source.uri(),
                 settings.digested(),
@@ -100,7 +172,8 @@ final class IndexBuilder {
                 inventory,
                 classNames,
                 classFile.map(IndexBuilder::identity).orElse(""),
-                listing.folders());
+                listing.folders(),
+                sets);
         int[] numbers = numbers();
         return writer.finish(meta, label -> label <= FIRST_NAMED ? numbers[FIRST_NAMED - label] : label);
     }
@@ -110,11 +183,11 @@ final class IndexBuilder {
         return file.bytes() + " bytes, " + file.version();
     }
 
-    private void addImages(IndexWriter writer) throws IOException {
+    private void addImages(IndexWriter writer, List<SourceFile> files) throws IOException {
         Map<String, Integer> labels = new HashMap<>();
-        listing.layout().classes().forEach(name -> labels.put(name, labels.size()));
-        long total = listing.layout().files().size();
-        for (SourceFile file : listing.layout().files()) {
+        classesInOrder(listing.layout().classes()).forEach(name -> labels.put(name, labels.size()));
+        long total = files.size();
+        for (SourceFile file : files) {
             int label = labels.getOrDefault(DataLayout.top(file.name()), DataSet.UNLABELLED);
             writer.addImage(file, label);
             count(file.bytes(), label);
@@ -131,8 +204,7 @@ final class IndexBuilder {
         maxLabel = Math.max(maxLabel, label);
     }
 
-    private void addShards(IndexWriter writer) throws IOException {
-        List<SourceFile> shards = listing.layout().files();
+    private void addShards(IndexWriter writer, List<SourceFile> shards) throws IOException {
         ExecutorService threads =
                 Executors.newFixedThreadPool(Math.min(THREADS, shards.size()), DaemonThreads.named("index"));
         try {
@@ -163,9 +235,11 @@ final class IndexBuilder {
     }
 
     private int number(ShardLabel label) {
-        return label.name().isEmpty()
-                ? label.number()
-                : named.computeIfAbsent(label.name(), name -> FIRST_NAMED - named.size());
+        if (label.name().isEmpty()) {
+            givesNumbers = true;
+            return label.number();
+        }
+        return named.computeIfAbsent(label.name(), name -> FIRST_NAMED - named.size());
     }
 
     private static <T> T join(Future<T> task) throws IOException {
@@ -197,38 +271,52 @@ final class IndexBuilder {
         }
     }
 
-    /** Returns the final numbers of named classes, in the order in which they were found: by the names' order. */
+    /** Returns the final numbers of named classes, in the order in which they were found. */
     private int[] numbers() {
         int[] numbers = new int[named.size()];
         int number = 0;
-        for (String name : sortedNames()) {
-            numbers[FIRST_NAMED - named.getOrDefault(name, FIRST_NAMED)] = number++;
+        for (String name : classesInOrder(named.keySet())) {
+            Integer found = named.get(name);
+            if (found != null) {
+                numbers[FIRST_NAMED - found] = number;
+            }
+            number++;
         }
         return numbers;
     }
 
-    private SortedSet<String> sortedNames() {
-        SortedSet<String> names = new TreeSet<>(FileNames.BY_BYTES);
-        names.addAll(named.keySet());
-        return names;
+    /** Returns the classes that are numbered already, then the others by their names. */
+    private List<String> classesInOrder(Collection<String> names) {
+        List<String> all = new ArrayList<>(numbered);
+        Set<String> before = Set.copyOf(numbered);
+        names.stream()
+                .filter(name -> !before.contains(name))
+                .sorted(FileNames.BY_BYTES)
+                .forEach(all::add);
+        return all;
     }
 
     private List<String> classNames(Optional<SourceFile> classFile, List<String> notes) throws IOException {
         if (listing.layout().layout() != Layout.Shards) {
-            return listing.layout().classes();
+            return classesInOrder(listing.layout().classes());
         }
-        if (!named.isEmpty()) {
-            if (maxLabel >= 0) {
+        if (!named.isEmpty() || numberedByName) {
+            if (givesNumbers || (!numberedByName && !numbered.isEmpty())) {
                 throw DataException.badData(source.uri() + ": some labels are numbers and some are names (such as "
-                        + sortedNames().first() + "), which cannot be one numbering; choose one kind with"
-                        + " data.labelExtension (--label-extension)");
+                        + classesInOrder(named.keySet()).get(0) + "), which cannot be one numbering;"
+                        + " choose one kind with data.labelExtension (--label-extension)");
             }
-            return List.copyOf(sortedNames());
+            return classesInOrder(named.keySet());
         }
         if (classFile.isEmpty()) {
-            return List.of();
+            return numbered;
         }
         List<String> names = lines(classFile.get());
+        if (names.size() < numbered.size() || !names.subList(0, numbered.size()).equals(numbered)) {
+            throw DataException.badData(source.place(DataLayout.CLASS_NAMES)
+                    + " gives classes other numbers than before: append new classes to it, and leave the first "
+                    + numbered.size() + " as they are");
+        }
         if (maxLabel >= names.size()) {
             notes.add(source.place(DataLayout.CLASS_NAMES) + " names " + names.size()
                     + " classes, but there are labels up" + " to " + maxLabel + ": it is not used");

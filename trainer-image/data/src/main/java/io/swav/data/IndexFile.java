@@ -2,6 +2,7 @@ package io.swav.data;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.DataLedger;
 import io.swav.data.FileSource.SourceFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -112,6 +113,20 @@ final class IndexFile {
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("every JDK has SHA-256", e);
         }
+    }
+
+    /** Writes the whole index to a file, which is replaced. */
+    void copyTo(Path file) throws IOException {
+        try (FileChannel channel = FileChannel.open(
+                file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+            bytes.writeTo(channel);
+        }
+    }
+
+    /** Whether this index begins with all sets that a training has seen. */
+    boolean covers(DataLedger ledger) {
+        return ledger.sets().stream()
+                .allMatch(set -> meta.sets().contains(new DataFingerprint(set.samples(), set.digest())));
     }
 
     IndexMeta meta() {

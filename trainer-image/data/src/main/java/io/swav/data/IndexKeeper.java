@@ -3,7 +3,6 @@ package io.swav.data;
 import io.swav.api.TrainerEnv;
 import io.swav.common.CacheFolder;
 import io.swav.data.BuildClaim.Timing;
-import io.swav.data.FileSource.SourceFile;
 import io.swav.data.Inventory.Layout;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -11,7 +10,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -30,7 +28,7 @@ import org.slf4j.LoggerFactory;
  */
 final class IndexKeeper {
     private static final Logger LOG = LoggerFactory.getLogger(IndexKeeper.class);
-    private static final String SUFFIX = ".swavidx";
+    static final String SUFFIX = ".swavidx";
 
     private final FileSource source;
     private final IndexSettings settings;
@@ -89,8 +87,13 @@ final class IndexKeeper {
     }
 
     private String name(String of) {
-        byte[] digest = IndexFile.sha256().digest((of + "\n" + settings.digested()).getBytes(StandardCharsets.UTF_8));
-        return HexFormat.of().formatHex(digest, 0, Long.BYTES) + SUFFIX;
+        return key(of, settings) + SUFFIX;
+    }
+
+    /** Returns a name for what is kept of this data with these settings. */
+    static String key(String uri, IndexSettings settings) {
+        byte[] digest = IndexFile.sha256().digest((uri + "\n" + settings.digested()).getBytes(StandardCharsets.UTF_8));
+        return HexFormat.of().formatHex(digest, 0, Long.BYTES);
     }
 
     /**
@@ -168,42 +171,16 @@ final class IndexKeeper {
     }
 
     private Optional<String> ofShards(IndexFile index) throws IOException {
-        List<SourceFile> listed =
-                Listing.of(source, IndexProgress.NONE).layout().files();
-        Map<String, SourceFile> indexed = new HashMap<>();
-        for (long file = 0; file < index.files(); file++) {
-            SourceFile known = index.sourceFile(file);
-            indexed.put(known.name(), known);
-        }
-        List<String> added = new ArrayList<>();
-        List<String> changed = new ArrayList<>();
-        for (SourceFile file : listed) {
-            SourceFile known = indexed.remove(file.name());
-            if (known == null) {
-                added.add(file.name());
-            } else if (!known.equals(file)) {
-                changed.add(file.name());
-            }
-        }
-        List<String> differences = new ArrayList<>();
-        describe(differences, added, "new");
-        describe(differences, changed, "changed");
-        describe(differences, List.copyOf(indexed.keySet()), "gone");
-        String classFile =
-                source.find(DataLayout.CLASS_NAMES).map(IndexBuilder::identity).orElse("");
-        if (!classFile.equals(index.meta().classFile())) {
-            differences.add(DataLayout.CLASS_NAMES + " changed");
-        }
-        return differences.isEmpty() ? Optional.empty() : Optional.of(String.join(", ", differences));
+        return IndexDifference.of(source, index, Listing.of(source, IndexProgress.NONE))
+                .describe();
     }
 
-    private static void describe(List<String> differences, List<String> names, String what) {
-        if (!names.isEmpty()) {
-            differences.add(names.size() + " shards are " + what + " (the first is " + names.get(0) + ")");
-        }
-    }
-
+    /** Returns what shows that files were added to or removed from folders, without listing them. */
     private Optional<String> ofFolders(IndexMeta meta) throws IOException {
+        return ofFolders(source, meta);
+    }
+
+    static Optional<String> ofFolders(FileSource source, IndexMeta meta) throws IOException {
         for (Map.Entry<String, String> folder : meta.folders().entrySet()) {
             Optional<String> version;
             try {

@@ -14,6 +14,8 @@ import java.util.Map;
  * @param classNames by label; empty if they are unknown
  * @param classFile size and version of the file with class names; empty if there is none
  * @param folders the version of each folder that was listed, by its name
+ * @param sets the fingerprints of the data at each of its sizes, if the index was extended: its first samples, then more of
+ *     them, at last all
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 record IndexMeta(
@@ -23,9 +25,13 @@ record IndexMeta(
         Inventory inventory,
         List<String> classNames,
         String classFile,
-        Map<String, String> folders) {
+        Map<String, String> folders,
+        List<DataFingerprint> sets) {
     IndexMeta {
         classNames = List.copyOf(classNames);
         folders = Map.copyOf(folders);
+        sets = sets == null
+                ? List.of(fingerprint)
+                : List.copyOf(sets); // an index of an earlier version was never extended
     }
 }

@@ -108,6 +108,7 @@ final class IndexWriter implements AutoCloseable {
         sampleCount++;
     }
 
+    /** Returns the fingerprint of the samples that were added so far. */
     DataFingerprint fingerprint() {
         return fingerprint.result();
     }

@@ -12,10 +12,11 @@ import java.util.List;
 final class IndexedDataSet implements DataSet {
     private final FileSource source;
     private final IndexKeeper keeper;
-    private final IndexFile index;
     private final boolean shards;
+    /** It is only ever replaced by one that begins with it. */
+    private volatile IndexFile index;
 
-    private IndexedDataSet(FileSource source, IndexKeeper keeper, IndexFile index) {
+    IndexedDataSet(FileSource source, IndexKeeper keeper, IndexFile index) {
         this.source = source;
         this.keeper = keeper;
         this.index = index;
@@ -37,6 +38,17 @@ final class IndexedDataSet implements DataSet {
         } catch (RuntimeException e) {
             source.close();
             throw e;
+        }
+    }
+
+    IndexFile index() {
+        return index;
+    }
+
+    /** Adds what a larger index has beyond this one, also for threads that read now: the samples that they know keep their numbers. */
+    synchronized void extend(IndexFile larger) {
+        if (larger.samples() > index.samples()) {
+            index = larger;
         }
     }
 

@@ -3,6 +3,7 @@ package io.swav.data;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 
@@ -31,6 +32,16 @@ final class MappedBytes {
                 pieces[i] = channel.map(FileChannel.MapMode.READ_ONLY, start, Math.min(PIECE, size - start));
             }
             return new MappedBytes(pieces, size);
+        }
+    }
+
+    /** Writes all bytes to a channel. */
+    void writeTo(WritableByteChannel channel) throws IOException {
+        for (ByteBuffer piece : pieces) {
+            ByteBuffer left = piece.duplicate().rewind();
+            while (left.hasRemaining()) {
+                channel.write(left);
+            }
         }
     }
 

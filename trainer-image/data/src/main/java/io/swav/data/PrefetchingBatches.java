@@ -2,8 +2,8 @@ package io.swav.data;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import io.swav.api.DataLedger;
 import io.swav.api.DataSpec;
-import io.swav.api.Shown;
 import io.swav.api.SwavJobSpec;
 import io.swav.common.DaemonThreads;
 import io.swav.torch.CopyStream;
@@ -16,7 +16,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -55,16 +54,16 @@ public final class PrefetchingBatches implements CropBatches {
 
     private final SwavJobSpec spec;
     private final DataSet data;
-    private final ImageLimits limits;
-    private final Sampler sampler;
+    private final SampleDecoder decoder;
+    private final Optional<TrainingData> training;
+    private volatile DataLedger ledger;
+    private volatile Sampler sampler;
     private final int groupSize;
     private final Augmenter augmenter;
     private final Optional<CopyStream> copies;
     private final int minAhead;
     private final ExecutorService workers;
     private final SampleReads reads;
-    private final Set<Long> undecodable = ConcurrentHashMap.newKeySet();
-    private volatile int maxBadSamples;
 
     // guarded by this
     private final Map<Key, Prepared> prepared = new LinkedHashMap<>();
@@ -85,21 +84,31 @@ public final class PrefetchingBatches implements CropBatches {
     private record Prepared(Augmenter.Group group, CompletableFuture<Void> done, AtomicBoolean unwanted) {}
 
     public PrefetchingBatches(SwavJobSpec spec, DataSet data) {
-        this(spec, data, CopyStream.open());
+        this(spec, data, CopyStream.open(), Optional.empty());
+    }
+
+    private PrefetchingBatches(SwavJobSpec spec, TrainingData training) {
+        this(spec, training.data(), CopyStream.open(), Optional.of(training));
     }
 
     /** @param copies copies a group to the device while the one before it is computed; closed with this object */
     PrefetchingBatches(SwavJobSpec spec, DataSet data, Optional<CopyStream> copies) {
+        this(spec, data, copies, Optional.empty());
+    }
+
+    private PrefetchingBatches(
+            SwavJobSpec spec, DataSet data, Optional<CopyStream> copies, Optional<TrainingData> training) {
         this.spec = spec;
+        this.training = training;
+        this.ledger = training.map(TrainingData::ledger)
+                .orElseGet(() -> DataLedger.of(data.size(), data.fingerprint().digest()));
         this.data = data;
-        this.limits = ImageLimits.of(spec);
+        this.decoder = new SampleDecoder(spec, data);
         this.copies = copies;
         this.minAhead = copies.isPresent() ? MIN_AHEAD_OF_DEVICE : MIN_AHEAD;
         this.maxAhead = minAhead;
         this.groupSize = spec.training().groupSize();
-        this.maxBadSamples = spec.data().maxBadSamples();
-        this.sampler = new Sampler(
-                data.size(), spec.training().globalBatch(), spec.training().seed());
+        this.sampler = Sampler.of(spec, ledger);
         boolean device = spec.data().augmentOn() == DataSpec.AugmentOn.Device;
         this.augmenter = device ? new DeviceAugmenter(spec) : new HostAugmenter(spec);
         AtomicInteger number = new AtomicInteger();
@@ -118,9 +127,13 @@ public final class PrefetchingBatches implements CropBatches {
         return open(spec, List.of());
     }
 
-    /** As {@link #open(SwavJobSpec)}, with more places at which the data's index may be kept. */
+    /**
+     * As {@link #open(SwavJobSpec)}, with more places at which the data's index may be kept.
+     *
+     * @param homes the first is the training's store, which says what the training has seen
+     */
     public static PrefetchingBatches open(SwavJobSpec spec, List<IndexHome> homes) {
-        DataSet data = DataSet.open(spec.data().uri(), spec, homes);
+        TrainingData data = TrainingData.open(spec, homes);
         try {
             return new PrefetchingBatches(spec, data);
         } catch (RuntimeException e) {
@@ -135,33 +148,57 @@ public final class PrefetchingBatches implements CropBatches {
     }
 
     @Override
-    public long samples() {
-        return data.size();
-    }
-
-    @Override
     public DataFingerprint fingerprint() {
-        return data.fingerprint();
+        return new DataFingerprint(ledger.first().samples(), ledger.first().digest());
     }
 
     @Override
-    public Inventory inventory() {
-        return data.inventory();
+    public DataLedger ledger() {
+        return ledger;
     }
 
     @Override
-    public List<String> classNames() {
-        return data.classNames();
+    public Optional<DataGrowth> growth() {
+        return training.filter(TrainingData::grows).flatMap(TrainingData::growth);
     }
 
     @Override
-    public long stepsPerEpoch() {
-        return sampler.stepsPerEpoch();
+    public void lead(boolean leads) {
+        looking().ifPresent(growth -> growth.lead(leads));
+    }
+
+    private Optional<DataGrowth> looking() {
+        return training.flatMap(TrainingData::growth);
+    }
+
+    @Override
+    public Optional<String> notUsed() {
+        return looking()
+                .filter(DataGrowth::hasLooked)
+                .map(DataGrowth::state)
+                .orElseGet(() -> training.flatMap(TrainingData::notUsed));
+    }
+
+    @Override
+    public void follow(DataLedger now) {
+        if (now.equals(ledger)) {
+            return;
+        }
+        training.ifPresent(opened -> opened.require(now));
+        synchronized (this) {
+            boolean other = !now.sets().equals(ledger.sets());
+            ledger = now;
+            sampler = Sampler.of(spec, now);
+            if (other) { // groups of later steps were made of the samples that those steps had before
+                discard(key -> true);
+                delivered.clear();
+            }
+        }
     }
 
     @Override
     public long skipped() {
-        return undecodable.size();
+        return decoder.skipped();
     }
 
     @Override
@@ -216,11 +253,6 @@ public final class PrefetchingBatches implements CropBatches {
         return LongStream.range(0, groupSize)
                 .map(row -> sampler.sampleAt(sampler.epochOf(step), first + row))
                 .toArray();
-    }
-
-    @Override
-    public String name(long sample) {
-        return data.name(sample);
     }
 
     /** The position of a group's first sample in the permutation of its epoch. */
@@ -299,17 +331,18 @@ public final class PrefetchingBatches implements CropBatches {
     private synchronized Prepared prepare(Key key) {
         Augmenter.Group group = augmenter.begin();
         AtomicBoolean unwanted = new AtomicBoolean();
-        long epoch = sampler.epochOf(key.step);
+        Sampler order = sampler;
+        long epoch = order.epochOf(key.step);
         long position = first(key.step, key.group);
         CompletableFuture<?>[] tasks = new CompletableFuture<?>[groupSize];
         for (int row = 0; row < groupSize; row++) {
             int at = row;
-            tasks[row] = reads.read(() -> sampler.sampleAt(epoch, position + at), () -> !unwanted.get())
+            tasks[row] = reads.read(() -> order.sampleAt(epoch, position + at), () -> !unwanted.get())
                     .thenAcceptAsync(
                             image -> image.ifPresent(read -> {
                                 try (read) {
                                     if (!unwanted.get()) {
-                                        add(group, at, epoch, position + at, read.encoded());
+                                        add(group, at, order, epoch, position + at, read.encoded());
                                     }
                                 }
                             }),
@@ -324,56 +357,27 @@ public final class PrefetchingBatches implements CropBatches {
     }
 
     /** Adds the sample at {@code position}, or the one that replaces it, as a row of the group. */
-    private void add(Augmenter.Group group, int row, long epoch, long position, SampleReads.Encoded encoded) {
+    private void add(
+            Augmenter.Group group, int row, Sampler order, long epoch, long position, SampleReads.Encoded encoded) {
         if (closing.getCount() == 0) {
             return;
         }
-        long sample = sampler.sampleAt(epoch, position);
-        Optional<ImageCodec.Bgr> image = decode(sample, encoded);
+        long sample = order.sampleAt(epoch, position);
+        Optional<ImageCodec.Bgr> image = decoder.decode(sample, encoded);
         for (long next = position + 1; image.isEmpty(); next++) {
             if (next - position >= data.size()) {
                 throw DataException.badData("none of the images in data.uri can be decoded; repair the data,"
                         + " or correct data.uri in a new job");
             }
-            long instead = sampler.sampleAt(epoch, next);
-            image = decode(instead, reads.now(instead));
+            long instead = order.sampleAt(epoch, next);
+            image = decoder.decode(instead, reads.now(instead));
         }
         group.add(row, image.get(), epoch, sample);
     }
 
-    private Optional<ImageCodec.Bgr> decode(long sample, SampleReads.Encoded encoded) {
-        if (undecodable.contains(sample)) {
-            return Optional.empty();
-        }
-        try {
-            return Optional.of(
-                    ImageCodec.decode(encoded.bytes(), limits, spec.data().exifOrientation()));
-        } catch (BadImageException e) {
-            skip(sample, String.valueOf(e.getMessage()));
-            return Optional.empty();
-        }
-    }
-
-    private void skip(long sample, String reason) {
-        if (undecodable.add(sample)) {
-            int limit = maxBadSamples;
-            if (undecodable.size() > limit) {
-                throw DataException.badData("more than data.maxBadSamples (" + limit
-                        + ") images cannot be decoded, the last " + Shown.of(data.name(sample)) + " (" + reason
-                        + "); repair the data or raise the limit (in a new job, if this one is Failed)");
-            }
-            log.warn(
-                    "skipping {}: {} ({} skipped so far, data.maxBadSamples {})",
-                    Shown.of(data.name(sample)),
-                    reason,
-                    undecodable.size(),
-                    limit);
-        }
-    }
-
     @Override
     public void maxBadSamples(int limit) {
-        maxBadSamples = limit;
+        decoder.maxBadSamples(limit);
     }
 
     @Override
@@ -390,6 +394,7 @@ public final class PrefetchingBatches implements CropBatches {
         reads.close();
         discard(key -> true);
         copies.ifPresent(CopyStream::close);
+        looking().ifPresent(DataGrowth::close);
         data.close();
     }
 }

@@ -39,7 +39,7 @@ class IndexFileTest {
     }
 
     private static IndexMeta meta(DataFingerprint fingerprint) {
-        return new IndexMeta("/d", "s", fingerprint, INVENTORY, List.of("ant"), "", Map.of("", "7"));
+        return new IndexMeta("/d", "s", fingerprint, INVENTORY, List.of("ant"), "", Map.of("", "7"), List.of());
     }
 
     @Test

@@ -52,7 +52,7 @@ class PrefetchingBatchesTest {
         try (PrefetchingBatches batches = PrefetchingBatches.open(spec(1, 0, on));
                 NDManager manager = NDManager.newBaseManager()) {
             assertThat(batches.samples()).isEqualTo(40);
-            assertThat(batches.stepsPerEpoch()).isEqualTo(2);
+            assertThat(batches.ledger().stepsIn(0, 16)).isEqualTo(2);
             List<NDArray> crops = batches.group(manager, 0, 0);
             assertThat(crops.get(0).getShape()).isEqualTo(new Shape(8, 3, 16, 16));
             assertThat(crops.get(1).getShape()).isEqualTo(new Shape(12, 3, 8, 8));

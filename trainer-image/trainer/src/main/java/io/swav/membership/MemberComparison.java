@@ -2,7 +2,6 @@ package io.swav.membership;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
-import io.swav.api.EpochSchedule;
 import io.swav.api.Fingerprints;
 import io.swav.api.World;
 import io.swav.collective.Collective;
@@ -15,7 +14,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What all ranks of a world hold and train with, exchanged in one message of a few numbers from each. All ranks get
@@ -34,24 +32,23 @@ record MemberComparison(List<Entry> ranks) {
      *
      * @param key see {@link Fingerprints#key}
      * @param numerics see {@link Fingerprints#numericsKey}
-     * @param epochs stands for the epochs in its state and those in the document that it follows
+     * @param course stands for the course of its state and what the document that it follows says about it
      */
-    record Entry(StateElection.Offer offer, long key, long numerics, long epochs) {
+    record Entry(StateElection.Offer offer, long key, long numerics, long course) {
         boolean holdsState() {
             return offer.step() >= 0;
         }
     }
 
-    /** @param published the epochs in the world document, null for none */
-    static MemberComparison of(Collective collective, TrainingState state, @Nullable EpochSchedule published) {
+    static MemberComparison of(Collective collective, TrainingState state, World published) {
         Fingerprints own = state.fingerprints();
-        String epochs = state.epochs() + " " + published;
+        String course = state.course() + " " + published.epochs();
         byte[] mine = new byte[LONGS * Long.BYTES];
         ByteBuffer out = ByteBuffer.wrap(mine)
                 .putLong(state.step())
                 .putLong(own.key())
                 .putLong(own.numericsKey())
-                .putLong(Long.parseUnsignedLong(Fingerprints.digest(epochs.getBytes(StandardCharsets.UTF_8)), HEX));
+                .putLong(Long.parseUnsignedLong(Fingerprints.digest(course.getBytes(StandardCharsets.UTF_8)), HEX));
         if (state.step() >= 0) {
             byte[] digest = state.digest();
             out.putLong(state.isAgreed(digest) ? 1 : 0).put(digest, 0, DIGEST_LONGS * Long.BYTES);
@@ -66,13 +63,13 @@ record MemberComparison(List<Entry> ranks) {
         long step = in.getLong();
         long key = in.getLong();
         long numerics = in.getLong();
-        long epochs = in.getLong();
+        long course = in.getLong();
         boolean agreed = in.getLong() == 1;
         List<Long> digest = new ArrayList<>();
         for (int i = 0; i < DIGEST_LONGS; i++) {
             digest.add(in.getLong());
         }
-        return new Entry(new StateElection.Offer(step, digest, agreed), key, numerics, epochs);
+        return new Entry(new StateElection.Offer(step, digest, agreed), key, numerics, course);
     }
 
     List<StateElection.Offer> offers() {
@@ -85,18 +82,17 @@ record MemberComparison(List<Entry> ranks) {
     }
 
     /**
-     * Returns the epochs that all ranks train from now on: those of the state's source, with the changes of its document.
+     * Returns the course that all ranks follow from now on: that of the state's source, with the changes of its document.
      *
      * @param election of the state
      */
-    EpochSchedule epochs(
-            Collective collective, StateElection election, TrainingState state, @Nullable EpochSchedule published) {
-        EpochSchedule own = state.epochs().following(published, Math.max(0, election.step()));
-        if (ranks.stream().mapToLong(Entry::epochs).distinct().count() == 1) {
+    Course course(Collective collective, StateElection election, TrainingState state, World published) {
+        Course own = state.course().following(published, Math.max(0, election.step()));
+        if (ranks.stream().mapToLong(Entry::course).distinct().count() == 1) {
             return own;
         }
         List<String> all = RankExchange.texts(collective, new String(json(own), StandardCharsets.UTF_8));
-        return parse(all.get(election.source()), EpochSchedule.class);
+        return parse(all.get(election.source()), Course.class);
     }
 
     /**

@@ -1,6 +1,7 @@
 package io.swav.membership;
 
 import ai.djl.ndarray.NDArray;
+import io.swav.api.DataLedger;
 import io.swav.api.EpochSchedule;
 import io.swav.api.Fingerprints;
 import java.util.List;
@@ -18,13 +19,13 @@ public interface TrainingState {
         return Fingerprints.NONE;
     }
 
-    /** Returns the epochs of the job, with the changes that are in force in this state. */
-    default EpochSchedule epochs() {
-        return EpochSchedule.of(1);
+    /** Returns the epochs of the job and what they see, as they are in this state. */
+    default Course course() {
+        return new Course(EpochSchedule.of(1), DataLedger.of(1, ""));
     }
 
-    /** Replaces the epochs by those of the state that this process holds from now on. */
-    default void follow(EpochSchedule epochs) {}
+    /** Replaces the course by that of the state that this process holds from now on. */
+    default void follow(Course course) {}
 
     /** Records that all members of a world hold this state now, at the present step. */
     default void agreed(byte[] digest) {}

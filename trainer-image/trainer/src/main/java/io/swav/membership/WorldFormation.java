@@ -2,7 +2,6 @@ package io.swav.membership;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
-import io.swav.api.EpochSchedule;
 import io.swav.api.PeerAddress;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
@@ -118,7 +117,7 @@ public final class WorldFormation {
      * @throws DisagreementException on all ranks alike if they may not train together; nothing was sent then
      */
     public static Shared shareState(World world, Collective collective, TrainingState state, ChangeStages stages) {
-        MemberComparison members = MemberComparison.of(collective, state, world.epochs());
+        MemberComparison members = MemberComparison.of(collective, state, world);
         members.requireAgreement(world, collective, state);
         StateElection election = StateElection.of(members.offers());
         stages.end("compare");
@@ -126,13 +125,13 @@ public final class WorldFormation {
             if (collective.rank() == 0) {
                 state.begin();
             }
-            members = MemberComparison.of(collective, state, world.epochs());
+            members = MemberComparison.of(collective, state, world);
             election = StateElection.of(members.offers());
             stages.end("resume");
         }
-        EpochSchedule epochs = members.epochs(collective, election, state, world.epochs());
+        Course course = members.course(collective, election, state, world);
         send(election, collective, state);
-        state.follow(epochs); // they belong to the state that this rank holds now
+        state.follow(course); // it belongs to the state that this rank holds now
         stages.end("send");
         state.agreed(digest(members.offers().get(election.source())));
         boolean alike = members.computesAlike();
@@ -146,7 +145,7 @@ public final class WorldFormation {
      *     wrong
      */
     public static void requireEqualStates(Collective collective, TrainingState state) {
-        MemberComparison members = MemberComparison.of(collective, state, null);
+        MemberComparison members = MemberComparison.of(collective, state, World.none(""));
         if (!StateElection.of(members.offers()).outdatedRanks().isEmpty()) {
             throw new CollectiveException(Divergences.found(state.step()));
         }

@@ -218,7 +218,7 @@ final class CheckpointSession implements AutoCloseable {
      * @param world that did not form, or broke
      */
     boolean othersFinished(World world) {
-        long steps = length.stepsFollowing(world.epochs());
+        long steps = length.stepsFollowing(world);
         if (state.step() >= 0 && state.step() < steps - 1) {
             return false;
         }

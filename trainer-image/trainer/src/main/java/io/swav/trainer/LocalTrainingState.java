@@ -1,6 +1,7 @@
 package io.swav.trainer;
 
 import ai.djl.ndarray.NDArray;
+import io.swav.api.DataLedger;
 import io.swav.api.EpochSchedule;
 import io.swav.api.ExitCodes;
 import io.swav.api.Fingerprints;
@@ -13,6 +14,8 @@ import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.StoreLease;
+import io.swav.data.CropBatches;
+import io.swav.membership.Course;
 import io.swav.membership.TrainingState;
 import io.swav.model.TrainStep;
 import java.io.IOException;
@@ -39,11 +42,14 @@ final class LocalTrainingState implements TrainingState {
     private final Optional<CheckpointCatalog> store;
     private final TrainerConfig config;
     private final TrainingSchedule schedule;
+    private final CropBatches batches;
     private final TrainingJournal journal;
     private final Optional<CheckpointWriter> writer;
     private final Supplier<String> seen;
     private final Supplier<Fingerprints> fingerprints;
     private long step = NOTHING;
+    /** The sets that this training had decided on when it was resumed. */
+    private Optional<DataLedger> written = Optional.empty();
     /** Whether the arrays hold a state that was dropped. */
     private boolean forgotten;
 
@@ -59,6 +65,7 @@ final class LocalTrainingState implements TrainingState {
             Optional<CheckpointCatalog> store,
             TrainerConfig config,
             TrainingSchedule schedule,
+            CropBatches batches,
             TrainingJournal journal,
             Optional<CheckpointWriter> writer,
             Supplier<String> seen,
@@ -67,6 +74,7 @@ final class LocalTrainingState implements TrainingState {
         this.store = store;
         this.config = config;
         this.schedule = schedule;
+        this.batches = batches;
         this.journal = journal;
         this.writer = writer;
         this.seen = seen;
@@ -79,19 +87,20 @@ final class LocalTrainingState implements TrainingState {
     }
 
     @Override
-    public EpochSchedule epochs() {
-        return schedule.epochs();
+    public Course course() {
+        return schedule.course();
     }
 
     @Override
-    public void follow(EpochSchedule epochs) {
-        EpochSchedule before = schedule.epochs();
-        schedule.follow(epochs);
-        if (!epochs.equals(before)) {
+    public void follow(Course course) {
+        EpochSchedule before = schedule.course().epochs();
+        batches.follow(course.data());
+        schedule.follow(course);
+        if (!course.epochs().equals(before)) {
             LOG.info(
                     "training.epochs {} from step {} on: {} steps in all",
-                    epochs.epochs(),
-                    epochs.last().step(),
+                    course.epochs().epochs(),
+                    course.epochs().last().step(),
                     schedule.steps());
         }
     }
@@ -147,6 +156,7 @@ final class LocalTrainingState implements TrainingState {
         }
         try {
             claim(store.get());
+            written = written();
             step = resume(store.get());
             writer.ifPresent(to -> to.resuming(null));
         } catch (CheckpointUnavailableException e) {
@@ -189,16 +199,52 @@ final class LocalTrainingState implements TrainingState {
     }
 
     private void reset() {
-        resumeEpochs(schedule.first(), 0);
+        resumeCourse(schedule.first().epochs(), DataLedger.of(first().samples(), first().digest()), 0);
         if (forgotten) {
             beforeChange();
             machine.reset();
         }
     }
 
-    /** A process that goes back to an earlier state comes again to the changes that it knows, at their steps. */
-    private void resumeEpochs(EpochSchedule inState, long at) {
-        follow(inState.following(schedule.epochs(), at));
+    /**
+     * A process that goes back to an earlier state comes again to the changes that it knows, at their steps, and to the sets of
+     * images that any trainer of this training has written down.
+     */
+    private void resumeCourse(EpochSchedule epochs, DataLedger data, long at) {
+        Course known = schedule.course();
+        follow(new Course(
+                epochs.following(known.epochs(), at),
+                data.following(written.orElse(null)).following(known.data())));
+    }
+
+    private DataLedger.Entry first() {
+        return schedule.first().data().first();
+    }
+
+    /** Returns what the epochs up to this step have seen; of a checkpoint without a ledger, the first set. */
+    private DataLedger ledger(CheckpointState from) {
+        DataLedger data = from.data();
+        if (data != null && data.first().equals(first())) {
+            return data;
+        }
+        DataLedger unchanged = DataLedger.of(first().samples(), first().digest());
+        return unchanged.decided(unchanged.epochOf(from.step(), config.globalBatch()));
+    }
+
+    /**
+     * Reads which sets this training has decided on, perhaps after its newest checkpoint.
+     *
+     * @throws CheckpointUnavailableException if that is not known now
+     */
+    private Optional<DataLedger> written() {
+        try {
+            return batches.growth().isPresent() ? batches.growth().get().written() : Optional.of(batches.ledger());
+        } catch (IOException e) {
+            throw new CheckpointUnavailableException(
+                    "cannot resume: the sets of images that this training has seen cannot be read: "
+                            + MemoryLimits.describe(e),
+                    e);
+        }
     }
 
     private Optional<Checkpoint> newest(CheckpointCatalog from) {
@@ -238,8 +284,10 @@ final class LocalTrainingState implements TrainingState {
         beforeChange();
         HostTensor.restore(checkpoint.model(), machine.model(), what);
         HostTensor.restore(checkpoint.optimizer(), machine.optimizer(), what);
-        resumeEpochs(
-                Objects.requireNonNullElse(checkpoint.state().epochs(), schedule.first()),
+        resumeCourse(
+                Objects.requireNonNullElse(
+                        checkpoint.state().epochs(), schedule.first().epochs()),
+                ledger(checkpoint.state()),
                 checkpoint.state().step());
         LOG.info(
                 "resumed from the {}, saved by {} ranks",
@@ -282,6 +330,9 @@ final class LocalTrainingState implements TrainingState {
                 Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
                 "",
                 fingerprints.get(),
-                schedule.epochs().isRaised() ? schedule.epochs() : null);
+                schedule.course().epochs().isRaised() ? schedule.course().epochs() : null,
+                batches.growth().isPresent() || schedule.course().data().hasGrown()
+                        ? schedule.course().data()
+                        : null);
     }
 }

@@ -192,11 +192,11 @@ public final class TrainCommand implements Callable<Integer> {
                 ReachTracker reach = new ReachTracker(listener, outside.worlds(), progress::reachChanged)) {
             progress.reach(reach::report);
             progress.listening(new PeerAddress(env.podIp(), listener.port()).toString());
-            TrainingSchedule schedule = new TrainingSchedule(spec, batches.stepsPerEpoch());
+            TrainingSchedule schedule = new TrainingSchedule(spec, batches.ledger());
             TrainerConfig settings = TrainerConfig.of(spec, env);
             outside.worlds().limit(settings.groups());
             progress.job(settings.globalBatch(), spec.replicas(), schedule);
-            progress.data(batches.inventory().reported());
+            progress.data(batches.inventory().reported().with(null, batches.notUsed()));
             try (TrainStep machine = machine(spec, env, kernels, root, schedule);
                     Trainer trainer = new Trainer(
                             settings,

@@ -48,6 +48,7 @@ public final class Trainer implements AutoCloseable {
     private final ConsoleProgress console;
     private final CheckpointSession checkpoints;
     private final FollowedSettings settings;
+    private final EpochSets sets;
     private final FiniteSteps finite;
     private final FailedAttempts failures;
     /** The last world with this pod as a member. */
@@ -81,11 +82,13 @@ public final class Trainer implements AutoCloseable {
                 components.store(),
                 config,
                 schedule,
+                components.batches(),
                 journal,
                 writer,
                 components.worlds()::checkpointsSeen,
                 progress::fingerprints);
         this.checkpoints = new CheckpointSession(config, components, state, writer);
+        this.sets = new EpochSets(components, state);
         this.settings = new FollowedSettings(config.settings(), checkpoints, components.batches());
         // its thread asks for the save deadline, which the settings have
         this.watchdog = new CollectiveWatchdog(components.worlds(), this::pastSaveDeadline);
@@ -236,9 +239,14 @@ public final class Trainer implements AutoCloseable {
         GroupRange[] runs = IntStream.range(0, collective.size())
                 .mapToObj(each -> GroupRange.of(config.groups(), each, collective.size()))
                 .toArray(GroupRange[]::new);
-        components.batches().expect(state.step(), runs[rank].from(), runs[rank].to());
+        GroupRange mine = runs[rank];
+        components.batches().expect(state.step(), mine.from(), mine.to());
         checkpoints.enter(rank);
+        sets.enter(rank);
         while (state.step() < schedule.steps()) {
+            if (sets.decide(collective)) {
+                components.batches().expect(state.step(), mine.from(), mine.to());
+            }
             StepVote agreed = step(world, runs, collective);
             if (agreed.save()) {
                 requireEqualStates(collective);

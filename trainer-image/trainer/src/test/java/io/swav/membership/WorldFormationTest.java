@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.swav.api.DataLedger;
 import io.swav.api.EpochSchedule;
 import io.swav.api.World;
 import io.swav.collective.Collective;
@@ -71,6 +72,17 @@ class WorldFormationTest {
         assertThat(held).allSatisfy(state -> assertThat(state.epochs.epochs()).isEqualTo(20));
     }
 
+    /** A trainer may have decided on a larger set with one that died; where the state's source decided, all follow. */
+    @Test
+    void whichImagesEpochsSeeComesWithTheState() throws Exception {
+        List<Held> held = List.of(new Held(7, 1, 2), new Held(9, 1, 2), new Held(StateElection.NOTHING, 0, 0));
+        DataLedger grown = DataLedger.of(100, "a").grown(new DataLedger.Entry(3, 150, "b"));
+        held.get(0).data = DataLedger.of(100, "a").decided(4);
+        held.get(1).data = grown;
+        among(held, WorldFormationTest::share);
+        assertThat(held).allSatisfy(state -> assertThat(state.data).isEqualTo(grown));
+    }
+
     @Test
     void theBarrierReturnsTheNewestGenerationThatAllHaveSeen() throws Exception {
         List<Held> held = List.of(new Held(6, 0, 0), new Held(5, 0, 0), new Held(9, 0, 0));
@@ -111,6 +123,7 @@ class WorldFormationTest {
         final List<NDArray> arrays = new ArrayList<>();
         private long step;
         EpochSchedule epochs = EpochSchedule.of(10);
+        DataLedger data = DataLedger.of(100, "a");
 
         Held(long step, float first, float second) {
             this.step = step;
@@ -128,13 +141,14 @@ class WorldFormationTest {
         }
 
         @Override
-        public EpochSchedule epochs() {
-            return epochs;
+        public Course course() {
+            return new Course(epochs, data);
         }
 
         @Override
-        public void follow(EpochSchedule now) {
-            epochs = now;
+        public void follow(Course now) {
+            epochs = now.epochs();
+            data = now.data();
         }
 
         @Override

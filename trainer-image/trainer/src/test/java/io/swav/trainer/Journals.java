@@ -52,7 +52,7 @@ final class Journals {
                 .toList();
     }
 
-    private static List<JsonNode> steps(Path folder) throws IOException {
+    static List<JsonNode> steps(Path folder) throws IOException {
         List<JsonNode> all = new ArrayList<>();
         try (Stream<Path> files = Files.list(folder)) {
             for (Path file : files.toList()) {

@@ -11,6 +11,7 @@ import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostSnapshot;
 import io.swav.checkpoint.StoreFactory;
 import io.swav.checkpoint.UploadShare;
+import io.swav.membership.Course;
 import io.swav.model.TrainStep;
 import io.swav.s3.S3Service;
 import io.swav.torch.TorchRuntime;
@@ -77,14 +78,14 @@ class LocalTrainingStateTest {
                         2);
                 CheckpointWriter writer = new CheckpointWriter(store, machine, progress)) {
             LocalTrainingState state = held(machine, store, writer, false, "");
-            state.follow(raised);
+            state.follow(new Course(raised, Trainers.schedule(100).first().data()));
             state.begin();
             assertThat(state.step()).isZero();
-            assertThat(state.epochs()).as("from the seed").isEqualTo(raised);
+            assertThat(state.course().epochs()).as("from the seed").isEqualTo(raised);
             store.save(new HostSnapshot(machine.model(), machine.optimizer()).copied(step(5)));
             state.begin();
             assertThat(state.step()).isEqualTo(5);
-            assertThat(state.epochs()).as("from before the raise").isEqualTo(raised);
+            assertThat(state.course().epochs()).as("from before the raise").isEqualTo(raised);
         }
     }
 
@@ -142,6 +143,7 @@ class LocalTrainingStateTest {
                 Optional.of(store),
                 plan,
                 Trainers.schedule(100),
+                Trainers.batches(),
                 TrainingJournal.none(),
                 Optional.of(writer),
                 () -> seen,

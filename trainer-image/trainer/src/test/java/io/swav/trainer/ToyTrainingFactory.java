@@ -3,6 +3,7 @@ package io.swav.trainer;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import io.swav.api.DataLedger;
 import io.swav.api.SwavJobSpec;
 import io.swav.checkpoint.StoreLease;
 import io.swav.data.CropBatches;
@@ -31,7 +32,7 @@ final class ToyTrainingFactory implements TrainingFactory {
 
     @Override
     public CropBatches batches(SwavJobSpec spec, List<IndexHome> homes) {
-        return new ToyBatches();
+        return new ToyBatches(spec.training().globalBatch());
     }
 
     @Override
@@ -47,6 +48,12 @@ final class ToyTrainingFactory implements TrainingFactory {
     }
 
     private static final class ToyBatches implements CropBatches {
+        private final int globalBatch;
+
+        ToyBatches(int globalBatch) {
+            this.globalBatch = globalBatch;
+        }
+
         @Override
         public DataSet data() {
             throw new UnsupportedOperationException("the toy has no images");
@@ -73,9 +80,10 @@ final class ToyTrainingFactory implements TrainingFactory {
             return List.of();
         }
 
+        /** An epoch has ten steps. */
         @Override
-        public long stepsPerEpoch() {
-            return 10;
+        public DataLedger ledger() {
+            return DataLedger.of(10L * globalBatch, "0123456789abcdef");
         }
 
         @Override

@@ -3,14 +3,16 @@ package io.swav.trainer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.DataLedger;
 import io.swav.api.EpochSchedule;
 import io.swav.api.LiveSettings;
 import io.swav.api.SpecLoader;
+import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
+import io.swav.data.CropBatches;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -130,6 +132,11 @@ final class Trainers implements AutoCloseable {
         }
     }
 
+    /** Returns the process of a pod that was started. */
+    Process process(String pod) {
+        return Objects.requireNonNull(processes.get(pod));
+    }
+
     /** Sets a variable of the processes that are started from now on; an empty value removes it. */
     void variable(String name, String value) {
         variables.put(name, value);
@@ -159,8 +166,8 @@ final class Trainers implements AutoCloseable {
                 .toList();
         List<String> uids = lost.stream().map(pod -> "uid-" + pod).toList();
         try {
-            write(JSON.writeValueAsString(
-                    new World(generation, "job", members, "generation " + generation, hold, uids, epochs, settings)));
+            write(JSON.writeValueAsString(new World(
+                    generation, "job", members, "generation " + generation, hold, uids, epochs, settings, null)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -252,9 +259,18 @@ final class Trainers implements AutoCloseable {
 
     /** Returns the schedule of so many steps. */
     static TrainingSchedule schedule(int steps) {
+        return new TrainingSchedule(loaded(steps), DataLedger.of(64L * steps, ""));
+    }
+
+    /** Returns the data of a toy job. */
+    static CropBatches batches() {
+        return new ToyTrainingFactory().batches(loaded(1), List.of());
+    }
+
+    /** Returns the spec of a toy job of so many steps. */
+    static SwavJobSpec loaded(int steps) {
         try {
-            JsonNode spec = JSON.readTree(spec(steps, 15));
-            return new TrainingSchedule(SpecLoader.complete("test", spec), steps);
+            return SpecLoader.complete("test", JSON.readTree(spec(steps, 15)));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
