@@ -83,11 +83,6 @@ public final class TrainingSchedule {
         return maxSteps == null ? all : Math.min(all, maxSteps);
     }
 
-    /** Returns the epoch of global step {@code step}, both counted from 0. */
-    long epochAt(long step) {
-        return step / stepsPerEpoch;
-    }
-
     /** Returns the learning rate of global step {@code step}, counted from 0. */
     public double rateAt(long step) {
         Course now = course;
