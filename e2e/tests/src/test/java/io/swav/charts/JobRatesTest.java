@@ -93,7 +93,9 @@ class JobRatesTest {
                 .isLessThanOrEqualTo(10.0 * batch / PAPERS_BATCH)
                 .isLessThanOrEqualTo(0.1 * training.epochs());
         assertThat(rates.warmupStart()).as("warmupStart").isLessThanOrEqualTo(rates.learningRate());
-        assertThat(IMAGES).as("IMAGES, the number of images that each job is written for").containsKey(job.name());
+        assertThat(IMAGES)
+                .as("IMAGES, the number of images that each job is written for")
+                .containsKey(job.name());
         int epoch = IMAGES.get(job.name()) / batch; // in steps; the last short batch is dropped
         assertThat(training.prototypesFrozenSteps() / (double) epoch)
                 .as("prototypesFrozenSteps, in epochs")
