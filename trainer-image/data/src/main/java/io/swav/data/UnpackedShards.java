@@ -186,7 +186,14 @@ final class UnpackedShards implements AutoCloseable {
         }
     }
 
+    /** @throws DataException if what is unpacked cannot be kept; the limit is permanent, a full disk is this machine's */
     private void requireRoom(Packed packed, RangeCache kept) {
+        if (kept.isOff()) {
+            throw DataException.cannotKeep(Shown.of(packed.raw.name()) + " of " + packed.source.uri()
+                    + " is compressed, and its unpacked bytes cannot be kept in " + kept.folder()
+                    + ", whose disk is full or broken (see the log): free space there, mount another volume at"
+                    + " data.cache.path, or pack the data without compression");
+        }
         long all = unpacked.values().stream().mapToLong(Long::longValue).sum();
         long room = kept.size() / 100 * FILL_PERCENT;
         if (all > room) {
