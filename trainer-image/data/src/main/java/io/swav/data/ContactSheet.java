@@ -12,12 +12,19 @@ final class ContactSheet {
 
     private final List<SwavJobSpec.CropSpec> crops;
     private final MultiCrop multiCrop;
+    private final SwavJobSpec.ExifOrientation orientation;
     private final int rows;
     private final int cell;
 
     /** @param cell side of the square that an image or crop is fitted into, in pixels */
-    ContactSheet(List<SwavJobSpec.CropSpec> crops, SwavJobSpec.Augmentation augmentation, int rows, int cell) {
+    ContactSheet(
+            List<SwavJobSpec.CropSpec> crops,
+            SwavJobSpec.Augmentation augmentation,
+            SwavJobSpec.ExifOrientation orientation,
+            int rows,
+            int cell) {
         this.crops = crops;
+        this.orientation = orientation;
         this.multiCrop = new MultiCrop(crops, augmentation);
         this.rows = rows;
         this.cell = cell;
@@ -36,7 +43,7 @@ final class ContactSheet {
         for (int row = 0; row < Math.min(rows, data.size()); row++) {
             long sample = order.sampleAt(0, row);
             try {
-                image.load(ImageCodec.decode(data.read(sample), ImageLimits.standard()));
+                image.load(ImageCodec.decode(data.read(sample), ImageLimits.standard(), orientation));
             } catch (BadImageException e) {
                 throw DataException.badData(
                         Shown.of(data.name(sample)) + ": " + e.getMessage() + "; repair or remove it");

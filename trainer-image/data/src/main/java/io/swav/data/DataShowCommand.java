@@ -36,6 +36,12 @@ public final class DataShowCommand implements Callable<Integer> {
     @Option(names = "--strength", description = "Strength of the color jitter (default: ${DEFAULT-VALUE}).")
     private double strength = 1;
 
+    @Option(
+            names = "--exif-orientation",
+            paramLabel = "Ignore|Apply",
+            description = "As data.exifOrientation of the job (default: ${DEFAULT-VALUE}).")
+    private SwavJobSpec.ExifOrientation orientation = SwavJobSpec.ExifOrientation.Ignore;
+
     @Option(names = "--seed", description = "Random seed of the crops (default: ${DEFAULT-VALUE}).")
     private long seed = 31;
 
@@ -46,8 +52,8 @@ public final class DataShowCommand implements Callable<Integer> {
         }
         List<SwavJobSpec.CropSpec> crops =
                 List.of(new SwavJobSpec.CropSpec(2, large, 0.14, 1.0), new SwavJobSpec.CropSpec(4, small, 0.05, 0.14));
-        ContactSheet sheet =
-                new ContactSheet(crops, new SwavJobSpec.Augmentation(strength, 0.8, 0.2, 0.5), rows, large);
+        ContactSheet sheet = new ContactSheet(
+                crops, new SwavJobSpec.Augmentation(strength, 0.8, 0.2, 0.5), orientation, rows, large);
         try (DataSet set = DataSet.open(data)) {
             ImageCodec.write(sheet.of(set, seed), out);
         }

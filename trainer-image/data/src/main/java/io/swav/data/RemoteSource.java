@@ -43,7 +43,8 @@ final class RemoteSource implements FileSource {
     /** Bytes in a second; less is a connection that hangs, and another one may be better. */
     private static final long LEAST_RATE = 16 << 10;
 
-    private static final int EFFICIENT_READ = 4 << 20;
+    /** Eight shards are indexed at a time, each with one such block: four times as much filled a heap of 64 MB. */
+    private static final int EFFICIENT_READ = 1 << 20;
     /** Bytes that a stream rather reads than asks for others by a request. */
     private static final long SHORT_SKIP = 1 << 20;
 
