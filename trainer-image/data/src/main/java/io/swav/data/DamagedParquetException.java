@@ -10,6 +10,6 @@ final class DamagedParquetException extends IOException {
     }
 
     DamagedParquetException(String message, Exception cause) {
-        super(message + ": " + cause.getMessage(), cause);
+        super(message + ": " + cause, cause);
     }
 }

@@ -127,7 +127,7 @@ class ParquetTarTest {
                     new ParquetTar(source, source.find("s.parquet").orElseThrow())) {
                 tar.readAllBytes();
             } catch (IOException e) {
-                assertThat(e).hasMessageNotContaining("null");
+                assertThat(e.getMessage()).isNotBlank().doesNotEndWith("null");
                 refused++;
             }
         }
