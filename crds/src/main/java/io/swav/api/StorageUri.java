@@ -119,7 +119,7 @@ public final class StorageUri {
             if (name.contains("*") || !isShard(name)) {
                 throw new IllegalArgumentException(
                         shownData(uri) + ": a web server does not list its files, so name the"
-                                + " shards (.tar, .tar.gz, .tgz or .tar.zst), as in https://host/s-{000..099}.tar");
+                                + " shards (.tar, .tar.gz, .tgz, .tar.zst or .parquet), as in https://host/s-{000..099}.tar");
             }
         }
     }
@@ -129,14 +129,19 @@ public final class StorageUri {
         return uri.replaceFirst("//[^/]*@", "//…@").replaceFirst("\\?.*", "?…");
     }
 
-    /** Returns whether a file's name is that of a shard: a tar file, perhaps compressed. */
+    /** Returns whether a file's name is that of a shard: a tar file, perhaps compressed, or a Parquet file. */
     public static boolean isShard(String name) {
         return name.endsWith(".tar") || isCompressedShard(name);
     }
 
-    /** Returns whether a file's name is that of a compressed tar file. */
+    /** Returns whether a file's name is that of a shard whose bytes are compressed: a tar file, or a Parquet file. */
     public static boolean isCompressedShard(String name) {
-        return name.endsWith(".tar.gz") || name.endsWith(".tgz") || name.endsWith(".tar.zst");
+        return name.endsWith(".tar.gz") || name.endsWith(".tgz") || name.endsWith(".tar.zst") || isParquet(name);
+    }
+
+    /** Returns whether a file's name is that of a Parquet file. */
+    public static boolean isParquet(String name) {
+        return name.endsWith(".parquet");
     }
 
     /** Requires the last part of a place of data to be a name, or a valid pattern with {@code *} and {@code ?}. */

@@ -17,6 +17,9 @@ import java.util.Optional;
  * weights. The job's name, and with it the journals' names, may differ between versions.
  */
 final class BaselineFolder {
+    /** Name of the job. */
+    static final String JOB = "baseline";
+
     private BaselineFolder() {}
 
     /**
@@ -43,8 +46,8 @@ final class BaselineFolder {
             throws IOException {
         LocalControlPlane.deleteTree(folder);
         PrivateFiles.folder(folder);
-        try (JobMonitor run = new JobMonitor(
-                stack, job.object("baseline", folder, elastic, env, Optional.empty()), StatusLine.standard())) {
+        try (JobMonitor run =
+                new JobMonitor(stack, job.object(JOB, folder, elastic, env, Optional.empty()), StatusLine.standard())) {
             run.await(now -> {});
             run.delete();
         }

@@ -1,31 +1,36 @@
 package io.swav.chaos;
 
 import ai.djl.ndarray.types.DataType;
+import io.swav.checkpoint.Checkpoint;
+import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.HostTensor;
-import io.swav.checkpoint.Safetensors;
+import io.swav.checkpoint.Store;
 import io.swav.local.LocalClusterException;
 import java.io.IOException;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.nio.file.NoSuchFileException;
 import java.util.Map;
 
 /** The model and optimizer state of the checkpoint that ends a run. */
 record FinalWeights(Map<String, HostTensor> model, Map<String, HostTensor> optimizer) {
 
-    /** @param checkpoints the job's checkpoint folder, which contains {@code step-<steps>} */
-    static FinalWeights of(Path checkpoints, long steps) {
-        Path last = checkpoints.resolve("step-" + steps);
-        if (!Files.isDirectory(last)) {
+    /**
+     * Reads the checkpoint that ends a run, every byte of it verified.
+     *
+     * @param checkpoints the store of the run, which this closes
+     * @param steps of the whole run
+     */
+    static FinalWeights of(Store checkpoints, long steps) {
+        String last = checkpoints.uri() + "/step-" + steps;
+        try (CheckpointCatalog catalog = new CheckpointCatalog(checkpoints, new CheckpointCatalog.Owner("", ""), 1)) {
+            Checkpoint saved = catalog.load(steps);
+            return new FinalWeights(saved.model(), saved.optimizer());
+        } catch (NoSuchFileException e) {
             throw new LocalClusterException(
                     "the run ended without its last checkpoint, so its weights cannot be compared: " + last
-                            + " is missing");
-        }
-        try {
-            return new FinalWeights(
-                    Safetensors.read(last.resolve("model.safetensors")),
-                    Safetensors.read(last.resolve("optimizer.safetensors")));
+                            + " is missing",
+                    e);
         } catch (IOException e) {
             throw new LocalClusterException("cannot read the checkpoint " + last + ": " + e.getMessage(), e);
         }

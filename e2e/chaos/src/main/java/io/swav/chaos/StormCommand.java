@@ -1,6 +1,7 @@
 package io.swav.chaos;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.StorageUri;
 import io.swav.api.SwavJob;
 import io.swav.api.TrainerEnv;
@@ -13,6 +14,7 @@ import io.swav.local.LocalControlPlane;
 import io.swav.local.LocalDeployment;
 import io.swav.local.PrivateFiles;
 import io.swav.local.StatusLine;
+import io.swav.s3.S3Flags;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -100,6 +102,18 @@ public final class StormCommand implements Callable<Integer> {
             description = "Images to train on (default: generated synthetic images).")
     private @Nullable Path data;
 
+    @Option(
+            names = "--bucket",
+            paramLabel = "URI",
+            description =
+                    "Keep images and checkpoints in this bucket, as s3://bucket/prefix, instead of in folders; in a"
+                            + " new folder there, which is removed when every promise was kept. Credentials are those of the"
+                            + " AWS SDK.")
+    private @Nullable String bucket;
+
+    @Mixin
+    private S3Flags s3 = new S3Flags();
+
     @Option(names = "--mode", description = "Reproducibility: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
     private TrainingSpec.Reproducibility mode = TrainingSpec.Reproducibility.Bitwise;
 
@@ -158,14 +172,66 @@ public final class StormCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Path home = dir == null ? LocalDeployment.defaultDir("storm") : dir.toAbsolutePath();
+        StormScript.FaultPlan faultPlan = faults.plan(ranks, min, max, nodes, killEvery);
+        List<Planned> script = script(faultPlan);
+        Optional<StormBucket> place = place(faultPlan);
+        try {
+            StormReport report = report(faultPlan, script, home, place);
+            StormSummary.print(report);
+            if (json != null) {
+                JSON.writerWithDefaultPrettyPrinter().writeValue(json.toFile(), report);
+            }
+            if (!report.broken().isEmpty()) {
+                return 1;
+            }
+            place.ifPresent(StormBucket::remove);
+            return 0;
+        } finally {
+            place.ifPresent(StormBucket::close);
+        }
+    }
+
+    /** Returns the storm's place in the bucket, if one is named. */
+    private Optional<StormBucket> place(StormScript.FaultPlan faultPlan) {
+        if (bucket == null) {
+            return Optional.empty();
+        }
+        if (baseline != null) {
+            throw new LocalClusterException(
+                    "--baseline cannot be used with --bucket: each storm has images of its own there");
+        }
+        if (faultPlan.count(Kind.OTHER_DATA) > 0) {
+            throw new LocalClusterException("--data-changes needs images in a folder: leave out --bucket");
+        }
+        try {
+            return Optional.of(StormBucket.below(bucket, s3.service()));
+        } catch (IllegalArgumentException e) {
+            throw new LocalClusterException(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private StormReport report(
+            StormScript.FaultPlan faultPlan, List<Planned> script, Path home, Optional<StormBucket> place)
+            throws IOException {
         Path cluster = home.resolve("cluster");
         Path stormy = home.resolve("run");
         boolean compare = seconds == 0;
-        StormScript.FaultPlan faultPlan = faults.plan(ranks, min, max, nodes, killEvery);
         String images = images(home);
-        StormJob job = StormJob.of(new StormJob.Size(
-                architecture, images, steps, batch, groupSize, normSize == 0 ? groupSize : normSize, queue, mode));
-        List<Planned> script = script(faultPlan);
+        place.ifPresent(used -> {
+            System.out.println("images and checkpoints are in " + used.uri());
+            used.upload(images, home.resolve("shards"));
+        });
+        StormJob job = StormJob.of(
+                new StormJob.Size(
+                        architecture,
+                        images,
+                        steps,
+                        batch,
+                        groupSize,
+                        normSize == 0 ? groupSize : normSize,
+                        queue,
+                        mode),
+                place);
         boolean apart = faultPlan.count(Kind.NODE) > 0;
         Optional<StormImages> copy = faultPlan.count(Kind.OTHER_DATA) > 0
                 ? Optional.of(StormImages.copy(StorageUri.dataPath(images), home.resolve("images")))
@@ -176,8 +242,8 @@ public final class StormCommand implements Callable<Integer> {
         LocalDeployment stack = apart
                 ? LocalDeployment.upApart(cluster, nodes, System.err::println)
                 : LocalDeployment.up(cluster, nodes, Map.of(), System.err::println);
-        StormReport report;
         try {
+            place.ifPresent(used -> login(used, stack));
             Optional<Path> reference = compare ? Optional.of(baselineRun(stack, job, home)) : Optional.empty();
             LocalControlPlane.deleteTree(stormy);
             PrivateFiles.folder(stormy);
@@ -187,20 +253,21 @@ public final class StormCommand implements Callable<Integer> {
                     stormy, stormy.resolve("happenings.jsonl"), faultPlan, script, selfFaults, copy, seed, seconds);
             Storm.StormOutcome outcome =
                     run(stack, stormy(job, setting, stormEnv(faultPlan, selfFaults, stormy)), setting);
-            report = StormJudge.judge(
+            return StormJudge.judge(
                     Journal.readAll(StormJob.journal(stormy)),
                     outcome,
-                    reference.map(folder -> compare(folder, stormy)),
+                    reference.map(folder -> compare(job, folder, stormy)),
                     new StormJudge.Expectations(compare ? steps : 0, seed, mode, job.order(), everySteps));
         } finally {
             LocalDeployment.down(cluster);
             Runtime.getRuntime().removeShutdownHook(cleanUp);
         }
-        StormSummary.print(report);
-        if (json != null) {
-            JSON.writerWithDefaultPrettyPrinter().writeValue(json.toFile(), report);
+    }
+
+    private static void login(StormBucket place, LocalDeployment stack) {
+        try (KubernetesClient client = stack.client()) {
+            place.login(client);
         }
-        return report.broken().isEmpty() ? 0 : 1;
     }
 
     private SwavJob stormy(StormJob job, Storm.Setting setting, Map<String, String> variables) {
@@ -268,9 +335,9 @@ public final class StormCommand implements Callable<Integer> {
         return folder;
     }
 
-    private StormJudge.BaselineRun compare(Path reference, Path stormy) {
-        FinalWeights here = FinalWeights.of(StormJob.checkpoints(stormy), steps);
-        FinalWeights there = FinalWeights.of(StormJob.checkpoints(reference), steps);
+    private StormJudge.BaselineRun compare(StormJob job, Path reference, Path stormy) {
+        FinalWeights here = FinalWeights.of(job.store(STORM, stormy), steps);
+        FinalWeights there = FinalWeights.of(job.store(BaselineFolder.JOB, reference), steps);
         return new StormJudge.BaselineRun(
                 Journal.readAll(StormJob.journal(reference)), Optional.of(here.against(there)));
     }

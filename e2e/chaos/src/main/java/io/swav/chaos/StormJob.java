@@ -9,8 +9,11 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerEnv;
 import io.swav.api.TrainingSpec;
+import io.swav.checkpoint.Store;
+import io.swav.checkpoint.StoreFactory;
 import io.swav.data.DataSet;
 import io.swav.data.Sampler;
+import io.swav.s3.S3Service;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,8 +27,9 @@ import java.util.stream.LongStream;
  *
  * @param maths the spec without replicas, elastic, template and checkpoint, as JSON
  * @param order the order of its samples
+ * @param bucket has the images and the checkpoints, if they are not in folders
  */
-record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
+record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order, Optional<StormBucket> bucket) {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final long SEED = 31;
     static final String JAVA_OPTIONS = "JDK_JAVA_OPTIONS";
@@ -35,7 +39,7 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
     /**
      * The network, the data and the amount of training.
      *
-     * @param data URI of the images
+     * @param data URI of the images in a folder
      * @param batch images per step, over all ranks
      * @param normSize images that share batch statistics
      * @param queue features of each assigned crop that the queue keeps; 0 for no queue
@@ -54,7 +58,8 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
         }
     }
 
-    static StormJob of(Size size) {
+    /** @param bucket that has the same images and is for the checkpoints, if the job's are not in folders */
+    static StormJob of(Size size, Optional<StormBucket> bucket) {
         try (DataSet data = DataSet.open(size.data())) {
             Sampler sampler = new Sampler(data.size(), size.batch(), SEED);
             ObjectNode spec = Serialization.unmarshal(
@@ -75,7 +80,7 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
                       optimizer: {learningRate: 3, finalLearningRate: 0.003, warmupStart: 0.1, warmupEpochs: 0.3}
                     """.formatted(
                                     size.architecture(),
-                                    size.data(),
+                                    bucket.map(StormBucket::images).orElse(size.data()),
                                     size.assignment(),
                                     size.batch(),
                                     size.groupSize(),
@@ -85,8 +90,12 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
                                     SEED,
                                     size.reproducibility()),
                     ObjectNode.class);
+            bucket.ifPresent(service -> spec.withObject("/data").set("s3", service.spec()));
             return new StormJob(
-                    SpecLoader.complete("the storm's job", spec), spec.toPrettyString(), order(sampler, size.batch()));
+                    SpecLoader.complete("the storm's job", spec),
+                    spec.toPrettyString(),
+                    order(sampler, size.batch()),
+                    bucket);
         }
     }
 
@@ -110,7 +119,7 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
     /**
      * The job as it is applied to the cluster.
      *
-     * @param folder receives {@code journal} and {@code checkpoints}
+     * @param folder receives {@code journal} and, without a bucket, {@code checkpoints}
      * @param env additional environment variables of the trainers, which may refer to {@link TrainerEnv#POD}
      * @param images URI of the same images at another place
      */
@@ -133,7 +142,7 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
                             - {name: OMP_WAIT_POLICY, value: PASSIVE}
                             - {name: %s, value: "%s"}
                             - {name: %s, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
-                  checkpoint: {uri: "file://%s", everySteps: %d, keep: 2}
+                  checkpoint: {uri: "%s", everySteps: %d, keep: 2}
                   recovery: {maxFailures: 1000000, avoidNodeAfterFailures: 0, hungAfterSeconds: %d}
                 """.formatted(
                                 name,
@@ -143,7 +152,7 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
                                 TrainerEnv.JOURNAL,
                                 journal(folder),
                                 TrainerEnv.POD,
-                                checkpoints(folder),
+                                bucket.map(place -> place.checkpoints(name)).orElse("file://" + checkpoints(folder)),
                                 elastic.everySteps(),
                                 elastic.hungAfterSeconds()),
                 ObjectNode.class);
@@ -154,6 +163,11 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
                 (variable, value) -> variables.addObject().put("name", variable).put("value", value));
         job.withObject("/spec").setAll(Serialization.unmarshal(maths, ObjectNode.class));
         images.ifPresent(uri -> job.withObject("/spec/data").put("uri", uri));
+        bucket.ifPresent(place -> {
+            job.withObject("/spec/checkpoint").set("s3", place.spec());
+            ObjectNode container = (ObjectNode) job.at("/spec/template/spec/containers/0");
+            container.withArray("/envFrom").addObject().withObject("/secretRef").put("name", StormBucket.SECRET);
+        });
         return JSON.convertValue(job, SwavJob.class);
     }
 
@@ -164,7 +178,13 @@ record StormJob(SwavJobSpec spec, String maths, StormJudge.Order order) {
         return folder.resolve("journal");
     }
 
-    static Path checkpoints(Path folder) {
+    private static Path checkpoints(Path folder) {
         return folder.resolve("checkpoints");
+    }
+
+    /** Opens the store of a run's checkpoints. */
+    Store store(String name, Path folder) {
+        return bucket.map(place -> place.store(name))
+                .orElseGet(() -> StoreFactory.open(checkpoints(folder).toString(), S3Service.AWS));
     }
 }

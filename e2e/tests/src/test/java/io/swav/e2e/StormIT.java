@@ -8,6 +8,7 @@ import io.swav.api.TrainerEnv;
 import io.swav.chaos.StormCommand;
 import io.swav.data.DataSynthCommand;
 import io.swav.local.LocalDeployment;
+import io.swav.s3.S3Server;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -22,6 +23,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
+import software.amazon.awssdk.services.s3.S3Client;
 
 /**
  * Runs a short storm with real components: API server, operator, nodes, trainers. The baseline communicates over TCP, the
@@ -38,14 +40,29 @@ class StormIT {
         LocalDeployment.down(dir.resolve("storm/cluster"));
     }
 
+    /** Images and checkpoints are in a bucket, so no pod has a volume. */
     @Test
     void aStormChangesNeitherTheWeightsNorTheLossOfAnyStep() throws Exception {
+        try (S3Server server = S3Server.start(dir)) {
+            storm(server);
+            try (S3Client client = S3Server.at(server.port()).client(1)) {
+                assertThat(client.listObjectsV2(request -> request.bucket(S3Server.BUCKET))
+                                .contents())
+                        .as("what the storm left in the bucket")
+                        .isEmpty();
+            }
+        }
+    }
+
+    private void storm(S3Server server) throws Exception {
         DataSynthCommand.synthesize(dir.resolve("data"), 1100, 4, 32, 31);
         Path json = dir.resolve("storm.json");
         List<String> arguments = new ArrayList<>(List.of(
                 "--dir=" + dir.resolve("storm"),
                 "--data=" + dir.resolve("data"),
                 "--json=" + json,
+                "--bucket=s3://" + S3Server.BUCKET + "/storms",
+                "--endpoint=http://127.0.0.1:" + server.port(),
                 "--ranks=3",
                 "--min=2",
                 "--max=3",
@@ -83,8 +100,10 @@ class StormIT {
         assertThat(report.path("goodput").asDouble()).isBetween(0.01, 1.0);
         assertThat(report.path("pauseSeconds").path("kill").path("max").asDouble(-1))
                 .isNotNegative();
+        List<String> logs = logs();
+        assertThat(logs).anyMatch(log -> log.contains("from s3://" + S3Server.BUCKET + "/storms/storm-"));
+        assertThat(dir.resolve("storm/run/checkpoints")).doesNotExist();
         if (stub.isPresent()) {
-            List<String> logs = logs();
             assertThat(logs).anyMatch(log -> log.contains("ranks over NCCL 2.27.3"));
             assertThat(logs).noneMatch(log -> log.contains("ranks over TCP"));
             assertThat(logs).anyMatch(log -> log.contains("NCCL INFO stub: init complete"));

@@ -1,6 +1,8 @@
 package io.swav.checkpoint;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -30,7 +32,15 @@ public final class BackboneWeights {
      * architecture}, {@code stem}, {@code crop_size}) if the checkpoint states it.
      */
     public static Map<String, String> metadata(CheckpointState state) {
+        return metadata(state, List.of());
+    }
+
+    /** As {@link #metadata(CheckpointState)}, with the names of the training set's classes if it has any, as JSON. */
+    static Map<String, String> metadata(CheckpointState state, List<String> classes) {
         Map<String, String> metadata = described(state);
+        if (!classes.isEmpty()) {
+            metadata.put("classes", new ObjectMapper().valueToTree(classes).toString());
+        }
         metadata.put("format", "pt");
         metadata.put("step", Long.toString(state.step()));
         return metadata;

@@ -91,6 +91,7 @@ public final class CheckpointCatalog implements AutoCloseable {
     private final CheckpointCommitter committer;
     private final CheckpointPruner pruner;
     private final NotFiniteCaptures captures;
+    private volatile List<String> classes = List.of();
 
     /**
      * Creates a catalog for reading, or for a store that certainly no other training uses.
@@ -119,6 +120,11 @@ public final class CheckpointCatalog implements AutoCloseable {
         this.committer = new CheckpointCommitter(store, files, index, owner, guard);
         this.pruner = new CheckpointPruner(store, files, index, owner, guard, keep);
         this.captures = new NotFiniteCaptures(store, guard);
+    }
+
+    /** Sets the names of the training set's classes, which an exported backbone carries. */
+    public void classes(List<String> names) {
+        classes = List.copyOf(names);
     }
 
     /** Sets how many of the newest checkpoints are kept, from the next save on. */
@@ -332,7 +338,7 @@ public final class CheckpointCatalog implements AutoCloseable {
     public String export(Checkpoint checkpoint) throws CheckpointException {
         Map<String, HostTensor> backbone = BackboneWeights.of(checkpoint.model());
         try (Store.Sink sink = export(checkpoint.state().generation())) {
-            Safetensors.write(sink, backbone, BackboneWeights.metadata(checkpoint.state()));
+            Safetensors.write(sink, backbone, BackboneWeights.metadata(checkpoint.state(), classes));
             sink.commit();
             return store.uri() + "/" + BACKBONE;
         } catch (NotFiniteTensorException e) {

@@ -561,7 +561,13 @@ abstract class CheckpointsContract {
     @Test
     void exportHoldsTheBackboneAlone() throws Exception {
         CheckpointCatalog checkpoints = checkpoints(1);
+        checkpoints.classes(List.of("a \"cat\"", "dog"));
         assertThat(checkpoints.export(checkpoint(3, 1))).isEqualTo(store().uri() + "/export/backbone.safetensors");
+        try (Store.Source source = store().open("export/backbone.safetensors")) {
+            assertThat(SafetensorsHeader.read(source, source.size(), "export", Integer.MAX_VALUE)
+                            .metadata())
+                    .containsEntry("classes", "[\"a \\\"cat\\\"\",\"dog\"]");
+        }
         try (Store.Source source = store().open("export/backbone.safetensors")) {
             assertThat(Safetensors.read(source, source.size(), "export"))
                     .containsOnlyKeys("conv1.weight", "bn1.num_batches_tracked");

@@ -1,6 +1,7 @@
 package io.swav.data;
 
 import io.swav.api.CropSpec;
+import io.swav.api.DataSpec;
 import io.swav.api.Shown;
 import io.swav.api.TrainingSpec;
 import java.io.IOException;
@@ -13,12 +14,19 @@ final class ContactSheet {
 
     private final List<CropSpec> crops;
     private final MultiCrop multiCrop;
+    private final DataSpec.ExifOrientation orientation;
     private final int rows;
     private final int cell;
 
     /** @param cell side of the square that an image or crop is fitted into, in pixels */
-    ContactSheet(List<CropSpec> crops, TrainingSpec.Augmentation augmentation, int rows, int cell) {
+    ContactSheet(
+            List<CropSpec> crops,
+            TrainingSpec.Augmentation augmentation,
+            DataSpec.ExifOrientation orientation,
+            int rows,
+            int cell) {
         this.crops = crops;
+        this.orientation = orientation;
         this.multiCrop = new MultiCrop(crops, augmentation);
         this.rows = rows;
         this.cell = cell;
@@ -37,7 +45,7 @@ final class ContactSheet {
         for (int row = 0; row < Math.min(rows, data.size()); row++) {
             long sample = order.sampleAt(0, row);
             try {
-                image.load(ImageCodec.decode(data.read(sample), ImageLimits.standard()));
+                image.load(ImageCodec.decode(data.read(sample), ImageLimits.standard(), orientation));
             } catch (BadImageException e) {
                 throw DataException.badData(
                         Shown.of(data.name(sample)) + ": " + e.getMessage() + "; repair or remove it");

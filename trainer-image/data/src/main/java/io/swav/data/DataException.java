@@ -33,6 +33,11 @@ public final class DataException extends TrainerExitException {
         return new DataException(ExitCodes.SOFTWARE, message + ": " + cause, cause);
     }
 
+    /** What was read cannot be kept on this machine, and has to be. A retry on another machine may succeed. */
+    static DataException cannotKeep(String message) {
+        return new DataException(ExitCodes.SOFTWARE, message);
+    }
+
     /**
      * Separates a fault that a user must correct (a missing file, missing permission) from one that may pass, such as
      * an error of a file server.

@@ -16,7 +16,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "pack",
         description = {
-            "Packs images into shuffled tar shards, or shards into a folder of images.",
+            "Packs images into shuffled tar shards, or shards into a folder of images. Images are copied as they are,"
+                    + " with their EXIF orientation.",
             "The set appears, or replaces an earlier one, when it is complete; a pack that ended early is continued by"
                     + " the same command. Do not replace the data of a running job: pack into another folder."
         },

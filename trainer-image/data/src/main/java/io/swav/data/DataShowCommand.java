@@ -1,6 +1,7 @@
 package io.swav.data;
 
 import io.swav.api.CropSpec;
+import io.swav.api.DataSpec;
 import io.swav.api.TrainingSpec;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -37,6 +38,12 @@ public final class DataShowCommand implements Callable<Integer> {
     @Option(names = "--strength", description = "Strength of the color jitter (default: ${DEFAULT-VALUE}).")
     private double strength = 1;
 
+    @Option(
+            names = "--exif-orientation",
+            paramLabel = "Ignore|Apply",
+            description = "As data.exifOrientation of the job (default: ${DEFAULT-VALUE}).")
+    private DataSpec.ExifOrientation orientation = DataSpec.ExifOrientation.Ignore;
+
     @Option(names = "--seed", description = "Random seed of the crops (default: ${DEFAULT-VALUE}).")
     private long seed = 31;
 
@@ -46,8 +53,8 @@ public final class DataShowCommand implements Callable<Integer> {
             throw DataException.badData("--strength is " + strength + ", must be from 0 to " + MAX_STRENGTH);
         }
         List<CropSpec> crops = List.of(new CropSpec(2, large, 0.14, 1.0), new CropSpec(4, small, 0.05, 0.14));
-        ContactSheet sheet =
-                new ContactSheet(crops, new TrainingSpec.Augmentation(strength, 0.8, 0.2, 0.5), rows, large);
+        ContactSheet sheet = new ContactSheet(
+                crops, new TrainingSpec.Augmentation(strength, 0.8, 0.2, 0.5), orientation, rows, large);
         try (DataSet set = DataSet.open(data)) {
             ImageCodec.write(sheet.of(set, seed), out);
         }

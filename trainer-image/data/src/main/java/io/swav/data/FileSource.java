@@ -13,7 +13,7 @@ public interface FileSource extends AutoCloseable {
      * Describes one file.
      *
      * @param name relative to the source, parts separated by {@code /}
-     * @param bytes its size; −1 for a link to nothing
+     * @param bytes its size; −1 for a link to nothing, or an empty folder with the name of an image
      * @param version another text once the content is another: an ETag, or the time of the last change; empty if only the
      *     size is checked when the file is read
      */

@@ -210,8 +210,13 @@ final class FolderListing {
             Ancestors here = new Ancestors(key, above);
             List<Walk> below = new ArrayList<>();
             try (var children = Files.newDirectoryStream(folder)) {
+                boolean empty = true;
                 for (Path child : children) {
+                    empty = false;
                     add(child, here, below);
+                }
+                if (empty && ImageFormat.hasImageName(name)) { // as a copy leaves that failed
+                    visitor.file(new SourceFile(name, -1, ""));
                 }
             } catch (DirectoryIteratorException e) {
                 throw e.getCause();

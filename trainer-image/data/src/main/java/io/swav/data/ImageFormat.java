@@ -38,6 +38,12 @@ enum ImageFormat {
         this.endings = endings;
     }
 
+    /** The extension that names of such files end with most often, without a dot. */
+    String ending() {
+        int space = endings.indexOf(' ');
+        return space < 0 ? endings : endings.substring(0, space);
+    }
+
     /** Whether a file with this name should be an image. What it is, its content decides. */
     static boolean hasImageName(String fileName) {
         int dot = fileName.lastIndexOf('.');

@@ -61,7 +61,7 @@ final class IndexedDataSet implements DataSet {
     public byte[] read(long sample) throws IOException {
         long bytes = index.bytes(sample);
         if (bytes < 0) {
-            throw new BadImageException("it is a link to nothing");
+            throw new BadImageException("it is a link to nothing, or an empty folder");
         }
         ImageLimits.requireReadable(bytes);
         SourceFile file = index.sourceFile(index.file(sample));

@@ -16,6 +16,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,13 +34,17 @@ final class RemoteSource implements FileSource {
     /** The connections that one read may lose although bytes came over each. */
     private static final int CUTS = 16;
 
+    /** A range of which no byte has come for this long is not requested again here: who waits for it is to know. */
+    private static final long SILENCE_NANOS = 20_000_000_000L;
+
     private static final long FIRST_PAUSE_MILLIS = 50;
     /** The time after which a connection must have given at least {@link #LEAST_RATE} on average. */
     private static final long PATIENCE_NANOS = 10_000_000_000L;
     /** Bytes in a second; less is a connection that hangs, and another one may be better. */
     private static final long LEAST_RATE = 16 << 10;
 
-    private static final int EFFICIENT_READ = 4 << 20;
+    /** Eight shards are indexed at a time, each with one such block: four times as much filled a heap of 64 MB. */
+    private static final int EFFICIENT_READ = 1 << 20;
     /** Bytes that a stream rather reads than asks for others by a request. */
     private static final long SHORT_SKIP = 1 << 20;
 
@@ -48,14 +53,21 @@ final class RemoteSource implements FileSource {
     private final String uri;
     private final RemoteFiles files;
     private final RemoteNames names;
+    private final LongSupplier clock;
     private final LongAdder requests = new LongAdder();
     private final LongAdder bytes = new LongAdder();
     private final LongAdder failed = new LongAdder();
 
     RemoteSource(String uri, RemoteFiles files, RemoteNames names) {
+        this(uri, files, names, System::nanoTime);
+    }
+
+    /** @param clock in nanoseconds */
+    RemoteSource(String uri, RemoteFiles files, RemoteNames names, LongSupplier clock) {
         this.uri = uri;
         this.files = files;
         this.names = names;
+        this.clock = clock;
     }
 
     /** What has been requested so far: requests, bytes, requests that failed and were repeated. */
@@ -156,6 +168,7 @@ final class RemoteSource implements FileSource {
 
     @Override
     public Optional<SourceFile> find(String name) throws IOException {
+        long start = clock.getAsLong();
         for (int attempt = 1; ; attempt++) {
             requests.increment();
             try {
@@ -164,7 +177,7 @@ final class RemoteSource implements FileSource {
             } catch (NoSuchFileException e) {
                 return Optional.empty();
             } catch (IOException e) {
-                giveUpOrPause(attempt, e);
+                giveUpOrPause(attempt, start, e);
             }
         }
     }
@@ -226,6 +239,7 @@ final class RemoteSource implements FileSource {
         private long position;
         private RemoteFiles.@Nullable Body body;
         private long opened;
+        private long heard;
         private long received;
         private int failures;
         private int cuts;
@@ -235,6 +249,7 @@ final class RemoteSource implements FileSource {
             this.remote = new SourceFile(names.base() + file.name(), file.bytes(), file.version());
             this.position = from;
             this.end = end;
+            this.heard = clock.getAsLong();
         }
 
         boolean atEnd() {
@@ -268,7 +283,7 @@ final class RemoteSource implements FileSource {
                         throw named;
                     }
                     failures = received > 0 ? 1 : failures + 1;
-                    giveUpOrPause(failures, named);
+                    giveUpOrPause(failures, heard, named);
                 }
             }
         }
@@ -277,7 +292,7 @@ final class RemoteSource implements FileSource {
             var current = body;
             if (current == null) {
                 requests.increment();
-                opened = System.nanoTime();
+                opened = clock.getAsLong();
                 received = 0;
                 current = files.get(remote, position, end);
                 body = current;
@@ -289,7 +304,8 @@ final class RemoteSource implements FileSource {
             position += read;
             received += read;
             bytes.add(read);
-            long nanos = System.nanoTime() - opened;
+            heard = clock.getAsLong();
+            long nanos = heard - opened;
             if (atEnd()) {
                 close();
             } else if (nanos > PATIENCE_NANOS && received / (nanos / 1e9) < LEAST_RATE) {
@@ -319,8 +335,9 @@ final class RemoteSource implements FileSource {
         }
     }
 
-    private void giveUpOrPause(int attempt, IOException e) throws IOException {
-        if (attempt >= ATTEMPTS) {
+    /** @param heard when the source was asked first, or gave its last byte */
+    private void giveUpOrPause(int attempt, long heard, IOException e) throws IOException {
+        if (attempt >= ATTEMPTS || clock.getAsLong() - heard >= SILENCE_NANOS) {
             throw e;
         }
         failed.increment();

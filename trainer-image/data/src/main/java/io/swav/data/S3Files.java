@@ -4,6 +4,7 @@ import io.swav.s3.S3Errors;
 import io.swav.s3.S3Service;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
+import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.core.ResponseInputStream;
 import software.amazon.awssdk.core.exception.SdkException;
@@ -20,12 +21,25 @@ final class S3Files implements RemoteFiles {
     private static final int PRECONDITION_FAILED = 412;
     private static final int RANGE_NOT_SATISFIABLE = 416;
 
+    /**
+     * The time within which a request is answered, with the SDK's own retries. Without a limit a service that takes
+     * connections and is silent would keep each request for the SDK's five timeouts.
+     */
+    private static final Duration ANSWER = Duration.ofSeconds(30);
+
     private final S3Client client;
+    private final Duration answer;
     private final String service;
     private final String bucket;
 
     /** Opens a bucket without sending a request. */
     S3Files(S3Service service, String bucket, int connections) {
+        this(service, bucket, connections, ANSWER);
+    }
+
+    /** @param answer the time within which a request is answered */
+    S3Files(S3Service service, String bucket, int connections, Duration answer) {
+        this.answer = answer;
         this.client = service.client(connections);
         this.service = service.endpoint().map(endpoint -> " at " + endpoint).orElse("");
         this.bucket = bucket;
@@ -39,8 +53,8 @@ final class S3Files implements RemoteFiles {
     @Override
     public FileSource.SourceFile describe(String name) throws IOException {
         try {
-            HeadObjectResponse head =
-                    client.headObject(request -> request.bucket(bucket).key(name));
+            HeadObjectResponse head = client.headObject(request ->
+                    request.bucket(bucket).key(name).overrideConfiguration(limits -> limits.apiCallTimeout(answer)));
             return new FileSource.SourceFile(name, head.contentLength(), version(head.eTag()));
         } catch (SdkException e) {
             if (isMissing(e)) {
@@ -53,8 +67,9 @@ final class S3Files implements RemoteFiles {
     @Override
     public void list(String start, FileSource.Visitor visitor) throws IOException {
         try {
-            for (S3Object object : client.listObjectsV2Paginator(
-                            request -> request.bucket(bucket).prefix(start))
+            for (S3Object object : client.listObjectsV2Paginator(request -> request.bucket(bucket)
+                            .prefix(start)
+                            .overrideConfiguration(limits -> limits.apiCallTimeout(answer)))
                     .contents()) {
                 if (!object.key().endsWith("/")) { // the mark of an empty folder, which some tools write
                     visitor.file(new FileSource.SourceFile(object.key(), object.size(), version(object.eTag())));
@@ -70,7 +85,10 @@ final class S3Files implements RemoteFiles {
         ResponseInputStream<GetObjectResponse> stream;
         try {
             stream = client.getObject(request -> {
-                request.bucket(bucket).key(file.name()).range("bytes=" + from + "-" + (to - 1));
+                request.bucket(bucket)
+                        .key(file.name())
+                        .range("bytes=" + from + "-" + (to - 1))
+                        .overrideConfiguration(limits -> limits.apiCallTimeout(answer));
                 if (!file.version().isEmpty()) {
                     request.ifMatch("\"" + file.version() + "\"");
                 }

@@ -21,11 +21,12 @@ final class ShardStream extends InputStream {
     private static final int JUMP_SHARE = 16;
 
     private static final int SMALLEST_BLOCK = 4096;
+    private static final byte[] NOTHING = new byte[0];
 
     private final FileSource source;
     private final SourceFile shard;
     private long position;
-    private byte[] block = new byte[0];
+    private byte[] block = NOTHING;
     private long blockStart;
     private int nextBlock;
     private long headerStart;
@@ -92,6 +93,7 @@ final class ShardStream extends InputStream {
         boolean continues = position - (blockStart + block.length) < SMALLEST_BLOCK;
         nextBlock = continues ? Math.min(most, 2 * nextBlock) : Math.max(SMALLEST_BLOCK, most / JUMP_SHARE);
         int length = (int) Math.min(nextBlock, shard.bytes() - position);
+        block = NOTHING; // its memory is free while the next one is read
         try {
             block = source.read(shard, position, length);
         } catch (IOException e) {

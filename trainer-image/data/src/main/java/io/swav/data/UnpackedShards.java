@@ -2,6 +2,7 @@ package io.swav.data;
 
 import com.github.luben.zstd.ZstdInputStream;
 import io.swav.api.Shown;
+import io.swav.api.StorageUri;
 import io.swav.data.FileSource.SourceFile;
 import java.io.BufferedInputStream;
 import java.io.EOFException;
@@ -26,7 +27,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The unpacked bytes of compressed shards, in the blocks of a {@link RangeCache}. Compressed bytes cannot be read from the
+ * The unpacked bytes of compressed shards and of Parquet files, in the blocks of a {@link RangeCache}. Compressed bytes cannot be read from the
  * middle, so a shard is unpacked once, and again if one of its blocks is lost.
  */
 final class UnpackedShards implements AutoCloseable {
@@ -146,8 +147,8 @@ final class UnpackedShards implements AutoCloseable {
     private long unpack(Packed packed, Optional<Long> expected) throws IOException {
         RangeCache kept = blocks();
         long total = 0;
-        try (InputStream raw = new SourceStream(packed.source.open(packed.raw, 0))) {
-            total = unpack(packed, raw, kept);
+        try {
+            total = unpackInto(packed, kept);
         } catch (UncheckedIOException e) {
             throw Objects.requireNonNull(e.getCause());
         }
@@ -162,9 +163,9 @@ final class UnpackedShards implements AutoCloseable {
     }
 
     /** @throws UncheckedIOException if the source fails */
-    private long unpack(Packed packed, InputStream raw, RangeCache kept) {
+    private long unpackInto(Packed packed, RangeCache kept) {
         long total = 0;
-        try (InputStream in = decompressor(packed.raw.name(), raw)) {
+        try (InputStream in = unpacking(packed)) {
             byte[] block = new byte[BLOCK];
             for (long number = 0; ; number++) {
                 int read = in.readNBytes(block, 0, BLOCK);
@@ -186,15 +187,36 @@ final class UnpackedShards implements AutoCloseable {
         }
     }
 
+    /** @throws DataException if what is unpacked cannot be kept; the limit is permanent, a full disk is this machine's */
     private void requireRoom(Packed packed, RangeCache kept) {
+        if (kept.isOff()) {
+            throw DataException.cannotKeep(Shown.of(packed.raw.name()) + " of " + packed.source.uri()
+                    + " is compressed, and its unpacked bytes cannot be kept in " + kept.folder()
+                    + ", whose disk is full or broken (see the log): free space there, mount another volume at"
+                    + " data.cache.path, or pack the data without compression");
+        }
         long all = unpacked.values().stream().mapToLong(Long::longValue).sum();
         long room = kept.size() / 100 * FILL_PERCENT;
         if (all > room) {
             throw DataException.noInput("the compressed shards of " + packed.source.uri() + " have more than " + all
                     + " bytes unpacked (the last one read is " + Shown.of(packed.raw.name()) + "), and "
                     + kept.folder() + " has room for " + room + ": all must fit, because the images are read in a"
-                    + " shuffled order. Raise data.cache.size, or pack the data without compression (images do not get"
-                    + " smaller by it)");
+                    + " shuffled order. Raise data.cache.size, or pack the data into plain shards (./swav data pack; images do"
+                    + " not get smaller by compression)");
+        }
+    }
+
+    /** @throws UncheckedIOException if the source fails */
+    private static InputStream unpacking(Packed packed) throws IOException {
+        if (StorageUri.isParquet(packed.raw.name())) {
+            return new ParquetTar(new NamedFaults(packed.source), packed.raw);
+        }
+        InputStream raw = new NamedFaults(packed.source).open(packed.raw, 0);
+        try {
+            return decompressor(packed.raw.name(), raw);
+        } catch (IOException e) {
+            raw.close();
+            throw e;
         }
     }
 
@@ -208,7 +230,31 @@ final class UnpackedShards implements AutoCloseable {
                 .get();
     }
 
-    /** Marks faults of the source, so that they are not taken for damage of what it holds. */
+    /** A source whose faults are unchecked, so that they are not taken for damage of what it holds. */
+    private static final class NamedFaults extends ForwardingSource {
+        NamedFaults(FileSource source) {
+            super(source);
+        }
+
+        @Override
+        public byte[] read(SourceFile file, long offset, int length) {
+            try {
+                return super.read(file, offset, length);
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+
+        @Override
+        public InputStream open(SourceFile file, long offset) {
+            try {
+                return new SourceStream(super.open(file, offset));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
     private static final class SourceStream extends FilterInputStream {
         SourceStream(InputStream source) {
             super(source);

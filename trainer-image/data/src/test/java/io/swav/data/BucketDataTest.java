@@ -2,6 +2,7 @@ package io.swav.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -149,6 +150,25 @@ class BucketDataTest {
         line.setMode(FaultyLine.Mode.Flaky);
         assertSameCrops(spec(PLACE + "s-00000?.tar", ""));
         assertThat(line.faults() - before).isGreaterThan(20);
+    }
+
+    /** The Secret is renewed while the trainer keeps trying. */
+    @Test
+    void credentialsThatExpireForAWhileDoNotChangeCrops() throws Exception {
+        SwavJobSpec spec = spec(PLACE + "s-00000?.tar", "");
+        try (PrefetchingBatches batches = PrefetchingBatches.open(spec, List.of());
+                NDManager manager = NDManager.newBaseManager()) {
+            int before = line.faults();
+            line.setMode(FaultyLine.Mode.ExpiredToken);
+            batches.expect(0, 0, GROUPS);
+            // longer than one read is repeated by itself
+            await().pollDelay(Duration.ofSeconds(3)).until(() -> line.faults() - before > 10);
+            line.setMode(FaultyLine.Mode.Healthy);
+            for (int group = 0; group < GROUPS; group++) {
+                assertThat(batches.group(manager, 0, group).get(1).toFloatArray())
+                        .isEqualTo(expected.get(group));
+            }
+        }
     }
 
     @Test

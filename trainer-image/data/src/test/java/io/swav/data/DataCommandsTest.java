@@ -11,7 +11,9 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
@@ -79,16 +81,19 @@ class DataCommandsTest {
         byte[] image = Files.readAllBytes(data.resolve("dog/b.jpg"));
         Files.write(data.resolve("dog/b.jpg"), Arrays.copyOf(image, image.length / 2));
         Files.createSymbolicLink(data.resolve("cat/gone.jpg"), folder.resolve("nowhere"));
+        Files.createDirectory(data.resolve("dog/hollow.jpg"));
         Path json = folder.resolve("verify.json");
         Ran verify = run("verify", data.toString(), "--threads", "3", "--json", json.toString());
         assertThat(verify.code).isEqualTo(ExitCodes.BAD_DATA);
         assertThat(verify.out)
                 .contains("bad: " + data + "/cat/gone.jpg: it is a link to nothing")
                 .contains("bad: " + data + "/dog/b.jpg: ")
-                .contains("4 images, 2 can be decoded, 2 cannot")
+                .contains("bad: " + data + "/dog/hollow.jpg: it is a link to nothing, or an empty folder")
+                .contains("5 images, 2 can be decoded, 3 cannot")
                 .contains("data.maxBadSamples");
         JsonNode all = new ObjectMapper().readTree(json.toFile());
-        assertThat(all.at("/bad").findValuesAsText("name")).containsExactly("cat/gone.jpg", "dog/b.jpg");
+        assertThat(all.at("/bad").findValuesAsText("name"))
+                .containsExactly("cat/gone.jpg", "dog/b.jpg", "dog/hollow.jpg");
     }
 
     @Test
@@ -113,6 +118,26 @@ class DataCommandsTest {
         Ran mixed = run("index", data.toString());
         assertThat(mixed.code).isEqualTo(ExitCodes.BAD_DATA);
         assertThat(mixed.out).contains("write " + data + "/train to train");
+    }
+
+    @Test
+    void showsImagesUprightIfTheJobDoes() throws IOException {
+        Path images = Path.of("src/test/resources/images");
+        Path turned = Files.createDirectory(folder.resolve("turned"));
+        Files.copy(images.resolve("orientation6.png"), turned.resolve("a.png"));
+        Path upright = Files.createDirectory(folder.resolve("upright"));
+        Files.copy(images.resolve("orientation6.png.upright.ppm"), upright.resolve("a.ppm"));
+        byte[] wanted = sheet(upright);
+        assertThat(sheet(turned, "--exif-orientation=Apply")).isEqualTo(wanted);
+        assertThat(sheet(turned)).isNotEqualTo(wanted);
+    }
+
+    private byte[] sheet(Path data, String... options) throws IOException {
+        Path out = folder.resolve("sheet.png");
+        List<String> arguments = new ArrayList<>(List.of("show", data.toString(), "--out", out.toString()));
+        arguments.addAll(List.of(options));
+        assertThat(run(arguments.toArray(String[]::new)).code).isZero();
+        return Files.readAllBytes(out);
     }
 
     @Test

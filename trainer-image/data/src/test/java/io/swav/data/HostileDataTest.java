@@ -111,12 +111,15 @@ class HostileDataTest {
             huge.write(ByteBuffer.wrap(new byte[1]), GIGABYTES);
         }
         try (DataSet data = DataSet.open(folder.toString())) {
-            assertThat(data.size()).isEqualTo(4); // a, c, d, f
-            assertThat(data.read(0)).isEqualTo(data.read(2));
+            assertThat(data.size()).isEqualTo(5); // all but the pipe
+            assertThat(data.read(0)).isEqualTo(data.read(3));
             assertThatThrownBy(() -> data.read(1))
                     .isInstanceOf(BadImageException.class)
+                    .hasMessageContaining("an empty folder");
+            assertThatThrownBy(() -> data.read(2))
+                    .isInstanceOf(BadImageException.class)
                     .hasMessageContaining("a link to something other than a file");
-            assertThatThrownBy(() -> data.read(3))
+            assertThatThrownBy(() -> data.read(4))
                     .isInstanceOf(BadImageException.class)
                     .hasMessageContaining("it has 5120 MB");
         }

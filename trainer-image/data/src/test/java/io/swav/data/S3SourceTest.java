@@ -3,13 +3,18 @@ package io.swav.data;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import io.swav.api.ExitCodes;
 import io.swav.s3.FaultyLine;
 import io.swav.s3.S3Server;
+import io.swav.s3.S3Service;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -208,6 +213,83 @@ class S3SourceTest {
         assertThatThrownBy(() -> Listed.of(nowhere))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("there is no bucket no-such-bucket: create it, or correct data.uri");
+    }
+
+    @Test
+    void expiredCredentialsAreNamedAndRenewedOnesAreUsed() throws Exception {
+        put("s.tar", content(8, 1000));
+        FileSource source = open("s.tar");
+        FileSource.SourceFile file = Listed.of(source).one();
+        line.setMode(FaultyLine.Mode.ExpiredToken);
+        assertThatThrownBy(() -> source.read(file, 0, 10))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining(prefix + "s.tar")
+                .hasMessageContaining("the credentials have expired (400 ExpiredToken)")
+                .hasMessageContaining("renew the Secret and its pods");
+        line.setMode(FaultyLine.Mode.Healthy);
+        assertThat(source.read(file, 0, 10)).isEqualTo(Arrays.copyOf(content(8, 1000), 10));
+    }
+
+    /** Its client would be silent for five timeouts of 20 s. */
+    @Test
+    void aServiceThatTakesRequestsAndIsSilentIsNamedInTime() throws Exception {
+        put("s.tar", content(8, 1000));
+        try (S3Files files = new S3Files(S3Server.at(line.port()), S3Server.BUCKET, 1, Duration.ofSeconds(1))) {
+            FileSource.SourceFile file = files.describe(prefix + "s.tar");
+            line.setMode(FaultyLine.Mode.Silent);
+            Duration limit = Duration.ofSeconds(15);
+            assertTimeoutPreemptively(
+                    limit,
+                    () -> assertThatThrownBy(() -> files.get(file, 0, 10))
+                            .isInstanceOf(IOException.class)
+                            .hasMessageContaining("cannot be reached"));
+            assertTimeoutPreemptively(
+                    limit,
+                    () -> assertThatThrownBy(() -> files.describe(file.name())).isInstanceOf(IOException.class));
+            assertTimeoutPreemptively(
+                    limit,
+                    () -> assertThatThrownBy(() -> files.list(prefix, new Listed()))
+                            .isInstanceOf(IOException.class));
+        }
+    }
+
+    /** The file of a Secret changes when the Secret does; the SDK looks at it again within seconds. */
+    @Test
+    void aProfileHasItsOwnCredentialsAndFollowsItsFile(@TempDir Path aws) throws Exception {
+        put("s.tar", content(8, 1000));
+        Path credentials = aws.resolve("credentials");
+        writeProfile(credentials, "a-secret");
+        S3Server.login("of another service");
+        System.setProperty("aws.sharedCredentialsFile", credentials.toString());
+        S3Service plain = S3Server.at(line.port());
+        try (S3Files files = new S3Files(
+                new S3Service(plain.endpoint(), plain.region(), plain.pathStyle(), Optional.of("data")),
+                S3Server.BUCKET,
+                1)) {
+            FileSource.SourceFile file = files.describe(prefix + "s.tar");
+            assertThat(file.bytes()).isEqualTo(1000);
+            writeProfile(credentials, "revoked");
+            await().atMost(Duration.ofSeconds(60))
+                    .untilAsserted(() -> assertThatThrownBy(() -> files.describe(file.name()))
+                            .hasMessageContaining("refuses access (403"));
+            writeProfile(credentials, "a-secret");
+            await().atMost(Duration.ofSeconds(60))
+                    .ignoreExceptions()
+                    .untilAsserted(() -> assertThat(files.describe(file.name())).isEqualTo(file));
+        } finally {
+            System.clearProperty("aws.sharedCredentialsFile");
+        }
+    }
+
+    private static void writeProfile(Path file, String secret) throws IOException {
+        Files.writeString(file, """
+                [checkpoints]
+                aws_access_key_id = tester
+                aws_secret_access_key = not for data
+                [data]
+                aws_access_key_id = tester
+                aws_secret_access_key = %s
+                """.formatted(secret));
     }
 
     /** A pod that is replaced on the same node finds the cache of the one before it. */

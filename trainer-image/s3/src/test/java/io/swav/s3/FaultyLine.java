@@ -26,12 +26,18 @@ public final class FaultyLine implements AutoCloseable {
         Answers404,
         Answers500,
         Answers503,
+        /** Answers as AWS does when temporary credentials have expired. */
+        ExpiredToken,
+        /** Takes requests and never answers. */
+        Silent,
         /** Refuses immediately. */
         Down,
         /** Each connection is cut after some bytes, in one direction or the other, or is answered 503. */
         Flaky
     }
 
+    private static final String EXPIRED = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>ExpiredToken</Code>"
+            + "<Message>The provided token has expired.</Message></Error>";
     private static final Pattern REQUEST = Pattern.compile("(GET|HEAD|PUT|POST|DELETE) ");
 
     private final ServerSocket listener = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
@@ -126,13 +132,17 @@ public final class FaultyLine implements AutoCloseable {
                 case Answers404 -> "404 Not Found";
                 case Answers500 -> "500 Internal Server Error";
                 case Answers503 -> "503 Slow Down";
+                case ExpiredToken -> "400 Bad Request";
                 default -> "";
             };
             if (now == Mode.Down) {
                 faults.incrementAndGet();
+            } else if (now == Mode.Silent) {
+                faults.incrementAndGet();
+                client.getInputStream().readAllBytes(); // until the client gives up
             } else if (!answer.isEmpty()) {
                 faults.incrementAndGet();
-                refuse(client, answer);
+                refuse(client, answer, now == Mode.ExpiredToken ? EXPIRED : "");
             } else {
                 pass(client, mine, up, down);
             }
@@ -141,13 +151,14 @@ public final class FaultyLine implements AutoCloseable {
         }
     }
 
-    private static void refuse(Socket client, String status) throws IOException {
+    private static void refuse(Socket client, String status, String body) throws IOException {
         client.setSoTimeout(500);
         byte[] buffer = new byte[1 << 16];
         int read = client.getInputStream().read(buffer); // the head; a body is cut off
         if (read >= 0) {
             client.getOutputStream()
-                    .write(("HTTP/1.1 " + status + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    .write(("HTTP/1.1 " + status + "\r\nContent-Type: application/xml\r\nContent-Length: "
+                                    + body.length() + "\r\nConnection: close\r\n\r\n" + body)
                             .getBytes(StandardCharsets.US_ASCII));
             client.getOutputStream().flush();
         }

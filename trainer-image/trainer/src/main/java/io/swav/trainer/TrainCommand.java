@@ -197,6 +197,7 @@ public final class TrainCommand implements Callable<Integer> {
             outside.worlds().limit(settings.groups());
             progress.job(settings.globalBatch(), spec.replicas(), schedule);
             progress.data(batches.inventory().reported().with(null, batches.notUsed()));
+            store.ifPresent(catalog -> catalog.classes(batches.classNames()));
             try (TrainStep machine = machine(spec, env, kernels, root, schedule);
                     Trainer trainer = new Trainer(
                             settings,
