@@ -283,9 +283,8 @@ class SpecValidatorTest {
         }
         return switch (schema.getType()) {
             case "integer" -> JSON.getNodeFactory().numberNode(2 * Math.max(1, value.asLong(64)));
-            case "boolean" -> JSON.getNodeFactory().booleanNode(false);
-            case "string" -> JSON.getNodeFactory().textNode("file:///another");
             case "boolean" -> JSON.getNodeFactory().booleanNode(!value.asBoolean());
+            case "string" -> JSON.getNodeFactory().textNode("file:///another");
             default -> {
                 ObjectNode object = value.isObject() ? ((ObjectNode) value).deepCopy() : JSON.createObjectNode();
                 Map.Entry<String, JSONSchemaProps> first = schema.getProperties().entrySet().stream()
