@@ -96,7 +96,7 @@ class JobRatesTest {
         assertThat(IMAGES)
                 .as("IMAGES, the number of images that each job is written for")
                 .containsKey(job.name());
-        int epoch = IMAGES.get(job.name()) / batch; // in steps; the last short batch is dropped
+        int epoch = IMAGES.getOrDefault(job.name(), 0) / batch; // in steps; the last short batch is dropped
         assertThat(training.prototypesFrozenSteps() / (double) epoch)
                 .as("prototypesFrozenSteps, in epochs")
                 .isBetween(0.9, 1.1);
