@@ -59,7 +59,8 @@ final class ObjectServer implements AutoCloseable {
         String path = exchange.getRequestURI().getPath();
         byte[] body = exchange.getRequestBody().readAllBytes();
         boolean creates = exchange.getRequestMethod().equals("POST");
-        String plural = path.split("/")[path.split("/").length - (creates ? 1 : 2)];
+        String[] parts = path.split("/", -1);
+        String plural = parts[parts.length - (creates ? 1 : 2)];
         if (exchange.getRequestMethod().equals("GET")) {
             ObjectNode found = objects.get(path);
             if (found == null) {
