@@ -21,17 +21,23 @@ import io.javaoperatorsdk.operator.processing.event.source.informer.InformerEven
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.planner.Reporting;
+import java.math.BigInteger;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** The informers of the jobs' objects and of all nodes, with the mapping of their events to jobs. */
 final class Informers implements Dependents.Cache {
+    /** A version that can be compared, as etcd's are. */
+    private static final Pattern NUMBER = Pattern.compile("[0-9]+");
+
     /** Objects in one response to a list. A list of all at once would be held in memory as text, whatever its size. */
     static final long PAGE = 500;
 
@@ -163,18 +169,34 @@ final class Informers implements Dependents.Cache {
         }
     }
 
+    /** Updates a cache with what the API server has answered to a write, unless the watch was faster. */
     static <T extends HasMetadata> void written(InformerEventSource<T, SwavJob> source, T object) {
         ResourceID id = ResourceID.fromResource(object);
         Optional<T> before = source.get(id);
         if (before.isEmpty()) {
             source.handleRecentResourceCreate(id, object);
-        } else if (!version(before.get()).equals(version(object))) { // else the watch was faster
+        } else if (isBehind(before.get(), object)) {
             source.handleRecentResourceUpdate(id, object, before.get());
         }
     }
 
+    /**
+     * Whether a cache that has the first of two is behind the second. If somebody else has written after us, the watch may
+     * show that before our own answer is here; the cache would then keep our older object until the next change.
+     */
+    static boolean isBehind(HasMetadata cached, HasMetadata written) {
+        String before = version(cached);
+        String now = version(written);
+        boolean isSame = Objects.equals(
+                cached.getMetadata().getUid(), written.getMetadata().getUid());
+        boolean areComparable = isSame
+                && NUMBER.matcher(before).matches()
+                && NUMBER.matcher(now).matches();
+        return areComparable ? new BigInteger(before).compareTo(new BigInteger(now)) < 0 : !before.equals(now);
+    }
+
     private static String version(HasMetadata object) {
-        return object.getMetadata().getResourceVersion();
+        return String.valueOf(object.getMetadata().getResourceVersion());
     }
 
     @Override
