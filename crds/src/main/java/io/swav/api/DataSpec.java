@@ -29,8 +29,8 @@ import org.jspecify.annotations.Nullable;
         message = SpecValidator.DATA_EVAL_URI,
         fieldPath = ".evalUri")
 public record DataSpec(
-        @JsonPropertyDescription("Training images: a folder of WebDataset tar shards (.tar, .tar.gz, .tar.zst) or of"
-                + " one folder of images per class, as file:///folder (the path is the container's, so mount it with"
+        @JsonPropertyDescription("Training images: a folder of WebDataset tar shards (.tar, .tar.gz, .tar.zst), of"
+                + " Parquet files, or of one folder of images per class, as file:///folder (the path is the container's, so mount it with"
                 + " a volume of the template) or s3://bucket/prefix; or shards by name, also https://host/s-{000..099}.tar"
                 + " (https://host/one.tar). Names may have braces, and * and ? in their last part except on a web"
                 + " server. Labels, if any, are not used for training.")
