@@ -19,6 +19,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -33,24 +35,34 @@ final class InstalledOperator implements AutoCloseable {
     private static final int HEALTH = 2;
     private static final Duration LIMIT = Duration.ofMinutes(2);
 
-    private final KubernetesClient admin;
-    private final BackgroundProcess process;
-    private final JsonNode container;
-    private final Path kubeconfig;
+    private static final int RESTARTS = 3;
 
-    private InstalledOperator(KubernetesClient admin, BackgroundProcess process, JsonNode container, Path kubeconfig) {
+    private final KubernetesClient admin;
+    private final Supplier<BackgroundProcess> container;
+    private final JsonNode spec;
+    private final Path kubeconfig;
+    private BackgroundProcess process;
+
+    /** @param container starts the container's process
+     * @param spec the container in the Deployment's template */
+    private InstalledOperator(
+            KubernetesClient admin, Supplier<BackgroundProcess> container, JsonNode spec, Path kubeconfig) {
         this.admin = admin;
-        this.process = process;
         this.container = container;
+        this.spec = spec;
         this.kubeconfig = kubeconfig;
+        this.process = container.get();
     }
 
-    /** Starts the operator and waits until its own startup probe passes. */
+    /**
+     * Starts the operator and waits until its own startup probe passes. As a kubelet would, it starts it again if it ends:
+     * an API server may refuse watches for some moments after the roles were applied, until its authorizer has seen them.
+     */
     static InstalledOperator start(LocalControlPlane cluster, KubernetesClient admin, List<JsonNode> objects, Path dir)
             throws IOException {
         JsonNode deployment = Chart.only(objects, "Deployment");
         JsonNode pod = deployment.at("/spec/template/spec");
-        JsonNode container = pod.at("/containers/0");
+        JsonNode spec = pod.at("/containers/0");
         Path kubeconfig = Files.createDirectories(dir).resolve("kubeconfig");
         String token = token(
                 admin,
@@ -59,8 +71,7 @@ final class InstalledOperator implements AutoCloseable {
         Files.writeString(
                 kubeconfig, Files.readString(cluster.kubeconfig()).replaceAll("token: .*", "token: " + token));
         Map<String, String> env = new TreeMap<>();
-        container
-                .get("env")
+        spec.get("env")
                 .forEach(e -> env.put(e.get("name").asText(), e.get("value").asText()));
         env.put("KUBECONFIG", kubeconfig.toString());
         env.put("SWAV_HTTP_PORT", "0");
@@ -72,12 +83,15 @@ final class InstalledOperator implements AutoCloseable {
                 "-cp",
                 System.getProperty("java.class.path"),
                 "io.swav.operator.Main"));
-        container.path("args").forEach(argument -> command.add(argument.asText()));
+        spec.path("args").forEach(argument -> command.add(argument.asText()));
         InstalledOperator operator = new InstalledOperator(
-                admin, BackgroundProcess.start(dir, "operator", command, env), container, kubeconfig);
+                admin, () -> BackgroundProcess.start(dir, "operator", command, env), spec, kubeconfig);
         try {
-            await("startup probe").atMost(LIMIT).ignoreExceptions().until(() -> operator.passes("startupProbe"));
-        } catch (RuntimeException e) {
+            for (int restarts = 0; !operator.startsUp(); restarts++) {
+                assertThat(restarts).as("restarts of an operator that ends").isLessThan(RESTARTS);
+                operator.process = operator.container.get();
+            }
+        } catch (RuntimeException | AssertionError e) {
             operator.close();
             throw new AssertionError(operator.process.describe(), e);
         }
@@ -97,9 +111,22 @@ final class InstalledOperator implements AutoCloseable {
                 .getToken();
     }
 
+    /** Waits until the startup probe passes, or the process has ended; returns whether it passes. */
+    private boolean startsUp() {
+        AtomicBoolean passes = new AtomicBoolean();
+        await("startup probe").atMost(LIMIT).ignoreExceptions().until(() -> {
+            if (!process.alive()) {
+                return true;
+            }
+            passes.set(passes("startupProbe"));
+            return passes.get();
+        });
+        return passes.get();
+    }
+
     /** Whether this probe of the container passes. */
     boolean passes(String probe) throws IOException, InterruptedException {
-        JsonNode get = container.at("/" + probe + "/httpGet");
+        JsonNode get = spec.at("/" + probe + "/httpGet");
         assertThat(get.get("port").asText()).isEqualTo("health");
         return Http.get(URI.create(address(HEALTH) + get.get("path").asText())).statusCode() == 200;
     }

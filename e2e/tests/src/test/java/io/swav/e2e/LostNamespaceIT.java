@@ -47,7 +47,9 @@ class LostNamespaceIT extends ChartInTwoNamespaces {
                         .doesNotContain("job=\"there\"");
                 applyAndAwaitPod(kept, "second");
                 assertThat(operator.passes("livenessProbe")).isTrue();
-                assertThat(operator.passes("readinessProbe")).isTrue();
+                soon().untilAsserted(() -> assertThat(operator.passes("readinessProbe"))
+                        .as("the operator notices some seconds later that the API server responds again")
+                        .isTrue());
 
                 client.pods()
                         .inNamespace(lost)
