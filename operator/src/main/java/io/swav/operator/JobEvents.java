@@ -11,6 +11,7 @@ import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.api.SwavJobStatus.JobCondition;
 import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.World;
+import io.swav.operator.Outbox.Look;
 import io.swav.operator.Outbox.Note;
 import io.swav.operator.Outbox.Outcome;
 import io.swav.planner.ObservedPod;
@@ -59,8 +60,8 @@ final class JobEvents {
     private final Map<String, SwavJobStatus> recorded = new ConcurrentHashMap<>();
     /** By uid of the job, the notes of its outbox that were told, and their time. A job is reconciled by one thread at a time. */
     private final Map<String, Map<String, Instant>> told = new ConcurrentHashMap<>();
-    /** Uids of the jobs for which this process has recorded what an earlier one may have left out. */
-    private final Set<String> recalled = ConcurrentHashMap.newKeySet();
+    /** By uid of the job, when this process first looked at it, and recorded what an earlier one may have left out. */
+    private final Map<String, Instant> looked = new ConcurrentHashMap<>();
 
     JobEvents(KubernetesClient client, EarlierEvents earlier) {
         this.writer = new EventWriter(client, earlier);
@@ -70,20 +71,29 @@ final class JobEvents {
      * Tells what is due.
      *
      * @param pods of the job
+     * @param created names of the pods whose creation the API server has just confirmed
      * @return what is still owed: what is not true yet, and what the API server did not take
      */
-    Outbox tell(SwavJob job, Outbox outbox, Collection<ObservedPod> pods, Instant now) {
+    Owed tell(SwavJob job, Outbox outbox, Collection<ObservedPod> pods, Set<String> created, Instant now) {
         writer.retry(job);
-        Map<String, Instant> known = told.computeIfAbsent(job.getMetadata().getUid(), uid -> new HashMap<>());
+        Look look = new Look(pods, created, looked.getOrDefault(uid(job), now), now);
+        Map<String, Instant> known = told.computeIfAbsent(uid(job), uid -> new HashMap<>());
         known.values().removeIf(at -> Outbox.isOver(at, now));
-        List<Note> due = outbox.due(pods, now);
+        List<Note> due = outbox.due(look);
         due.stream()
                 .filter(note -> known.putIfAbsent(note.identity(), note.at()) == null)
                 .forEach(note ->
                         writer.write(job, note.warning(), note.reason(), note.message(), note.identity(), note.at()));
-        Outbox open = outbox.open(pods, now);
-        return writer.isDone(job) ? open : open.plus(due);
+        Outbox open = outbox.open(look);
+        return new Owed(writer.isDone(job) ? open : open.plus(due), open.recheckAt(look));
     }
+
+    /**
+     * What is still owed.
+     *
+     * @param recheckAt when to look again at pods whose outcome has not been seen
+     */
+    record Owed(Outbox outbox, Optional<Instant> recheckAt) {}
 
     /**
      * Returns what a plan owes to people.
@@ -163,7 +173,7 @@ final class JobEvents {
      * not have come to record them. Nothing is written for a job that has not changed for a while.
      */
     void recall(SwavJob job, Instant now) {
-        if (!recalled.add(job.getMetadata().getUid())) {
+        if (looked.putIfAbsent(uid(job), now) != null) {
             return;
         }
         Instant since = now.minus(Outbox.KEPT);
@@ -199,9 +209,7 @@ final class JobEvents {
      */
     void recordConditions(SwavJob job, SwavJobStatus now, Instant at) {
         SwavJobStatus stored = Optional.ofNullable(job.getStatus()).orElse(SwavJobStatus.EMPTY);
-        SwavJobStatus before = Optional.ofNullable(
-                        recorded.put(job.getMetadata().getUid(), now))
-                .orElse(stored);
+        SwavJobStatus before = Optional.ofNullable(recorded.put(uid(job), now)).orElse(stored);
         for (ConditionType type : RECORDED) {
             if (isRecorded(now, type) && !before.isTrue(type)) {
                 now.condition(type).ifPresent(condition -> record(job, condition, at));
@@ -243,16 +251,14 @@ final class JobEvents {
 
     /** Notes that the status that was recorded last is stored. */
     void statusStored(SwavJob job) {
-        recorded.remove(job.getMetadata().getUid());
+        recorded.remove(uid(job));
     }
 
     /** Records once that a job which is being deleted is kept by a finalizer. */
     void recordDeletion(SwavJob job, String message, Instant now) {
         writer.retry(job);
         String since = job.getMetadata().getDeletionTimestamp();
-        boolean isNew = told.computeIfAbsent(job.getMetadata().getUid(), uid -> new HashMap<>())
-                        .putIfAbsent(DELETING, now)
-                == null;
+        boolean isNew = told.computeIfAbsent(uid(job), uid -> new HashMap<>()).putIfAbsent(DELETING, now) == null;
         if (isNew && !(isDeleting(job.getStatus()) && Outbox.isOver(Instant.parse(since), now))) {
             writer.write(job, false, DELETING, message, since, now);
         }
@@ -267,10 +273,10 @@ final class JobEvents {
     }
 
     void forget(SwavJob job) {
-        writer.forget(job.getMetadata().getUid());
-        recorded.remove(job.getMetadata().getUid());
-        recalled.remove(job.getMetadata().getUid());
-        told.remove(job.getMetadata().getUid());
+        writer.forget(uid(job));
+        recorded.remove(uid(job));
+        looked.remove(uid(job));
+        told.remove(uid(job));
     }
 
     private void recordSaves(SwavJob job, SwavJobStatus before, SwavJobStatus now, Instant at) {
@@ -300,5 +306,9 @@ final class JobEvents {
                 .filter(entry -> entry.problem() != null)
                 .map(entry -> entry.uri() + " cannot be resumed from and is skipped: " + entry.problem())
                 .collect(Collectors.toSet());
+    }
+
+    private static String uid(SwavJob job) {
+        return job.getMetadata().getUid();
     }
 }

@@ -11,12 +11,14 @@ import io.swav.planner.PodState.Terminating;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -35,14 +37,43 @@ record Outbox(List<Note> notes) {
     /** An operator is replaced within this time, so that its successor tells nothing that is older. */
     static final Duration KEPT = Duration.ofMinutes(5);
 
+    private static final String PODS_GONE = "PodsGone";
+
     private static final Duration RECHECK = Duration.ofMillis(200);
     /** A watch shows the pods of one plan one after the other. */
     private static final Duration GATHERED = Duration.ofSeconds(2);
 
     private static final Duration WATCHED = Duration.ofSeconds(5);
+    /** What an earlier operator asked for has come about by then, or never does. */
+    private static final Duration SETTLED = Duration.ofSeconds(10);
 
     private static final Logger LOG = LoggerFactory.getLogger(Outbox.class);
     private static final JsonMapper JSON = JsonMapper.builder().build();
+
+    /**
+     * What an operator sees when it tells.
+     *
+     * @param pods of the job
+     * @param created names of the pods whose creation the API server has just confirmed, which may have gone since
+     * @param since when this operator first looked at the job: what it plans itself is not older
+     */
+    record Look(Collection<ObservedPod> pods, Set<String> created, Instant since, Instant now) {
+        private Predicate<String> reaches(Outcome outcome) {
+            Map<String, ObservedPod> byName =
+                    pods.stream().collect(Collectors.toMap(ObservedPod::name, pod -> pod, (first, second) -> second));
+            return name ->
+                    outcome.isReached(byName.get(name)) || (outcome == Outcome.CREATED && created.contains(name));
+        }
+
+        /** Whether a pod that is not there now will not come, or has been there. */
+        private boolean isPast(Note note) {
+            return isInherited(note) && !now.isBefore(since.plus(SETTLED));
+        }
+
+        private boolean isInherited(Note note) {
+            return note.outcome() == Outcome.CREATED && note.at().isBefore(since);
+        }
+    }
 
     /** What has to be seen of a note's pods before it is told. */
     enum Outcome {
@@ -93,8 +124,15 @@ record Outbox(List<Note> notes) {
             return Instant.parse(time);
         }
 
-        private Note of(List<String> some) {
-            return new Note(time, warning, reason, text, about, outcome, some);
+        private Optional<Note> of(List<String> some) {
+            return some.isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(new Note(time, warning, reason, text, about, outcome, some));
+        }
+
+        private Note gone() {
+            String message = text + ": gone; deleted while no operator ran, or never created";
+            return new Note(time, false, PODS_GONE, message, about, outcome, pods);
         }
 
         /** Returns a note about pods, which is told for those that have reached the outcome. */
@@ -141,20 +179,20 @@ record Outbox(List<Note> notes) {
         }
     }
 
-    /** Returns the notes that are true of these pods of the job, with those pods alone of which they are. */
-    List<Note> due(Collection<ObservedPod> pods, Instant now) {
-        Map<String, ObservedPod> byName = byName(pods);
-        return young(now)
-                .flatMap(note -> note.outcome() == null ? Stream.of(note) : part(note, byName, true, now).stream())
+    /** Returns the notes that are true now, with those pods alone of which they are. */
+    List<Note> due(Look look) {
+        return young(look.now())
+                .flatMap(note -> note.outcome() == null
+                        ? Stream.of(note)
+                        : Stream.concat(told(note, look).stream(), gone(note, look).stream()))
                 .toList();
     }
 
     /** Returns the notes that are not true yet. */
-    Outbox open(Collection<ObservedPod> pods, Instant now) {
-        Map<String, ObservedPod> byName = byName(pods);
-        return new Outbox(young(now)
-                .filter(note -> note.outcome() != null)
-                .flatMap(note -> part(note, byName, false, now).stream())
+    Outbox open(Look look) {
+        return new Outbox(young(look.now())
+                .filter(note -> note.outcome() != null && !look.isPast(note))
+                .flatMap(note -> without(note, told(note, look)).stream())
                 .toList());
     }
 
@@ -167,19 +205,27 @@ record Outbox(List<Note> notes) {
         return !now.isBefore(time.plus(KEPT));
     }
 
-    /** Returns the part of a note that is told, or the other one; it is told as a whole if its pods do not take too long. */
-    private static Optional<Note> part(Note note, Map<String, ObservedPod> pods, boolean told, Instant now) {
-        Outcome outcome = Objects.requireNonNull(note.outcome());
-        boolean divides = !now.isBefore(note.at().plus(GATHERED))
-                || note.pods().stream().allMatch(name -> outcome.isReached(pods.get(name)));
-        List<String> some = note.pods().stream()
-                .filter(name -> (divides && outcome.isReached(pods.get(name))) == told)
-                .toList();
-        return some.isEmpty() ? Optional.empty() : Optional.of(note.of(some));
+    /** Returns the part of a note that is told; it is told as a whole if its pods do not take too long. */
+    private static Optional<Note> told(Note note, Look look) {
+        Predicate<String> reached = look.reaches(Objects.requireNonNull(note.outcome()));
+        boolean divides = !look.now().isBefore(note.at().plus(GATHERED));
+        return divides || note.pods().stream().allMatch(reached)
+                ? note.of(note.pods().stream().filter(reached).toList())
+                : Optional.empty();
     }
 
-    private static Map<String, ObservedPod> byName(Collection<ObservedPod> pods) {
-        return pods.stream().collect(Collectors.toMap(ObservedPod::name, pod -> pod, (first, second) -> second));
+    /**
+     * Returns what is told of pods that an earlier operator was to create and that do not exist. It may have ended before
+     * it created them, or before it told that it had, and they went before its successor looked.
+     */
+    private static Optional<Note> gone(Note note, Look look) {
+        return look.isPast(note) ? without(note, told(note, look)).map(Note::gone) : Optional.empty();
+    }
+
+    private static Optional<Note> without(Note note, Optional<Note> told) {
+        Set<String> names = told.map(part -> Set.copyOf(part.pods())).orElse(Set.of());
+        return note.of(
+                note.pods().stream().filter(name -> !names.contains(name)).toList());
     }
 
     /** Returns an outbox with these notes as well; one that is there already keeps its time. */
@@ -190,10 +236,14 @@ record Outbox(List<Note> notes) {
     }
 
     /** Returns when to look again at pods whose outcome has not been seen; they are young, or somebody keeps them. */
-    Optional<Instant> recheckAt(Instant now) {
-        return notes.stream().anyMatch(note -> now.isBefore(note.at().plus(WATCHED)))
-                ? Optional.of(now.plus(RECHECK))
-                : Optional.empty();
+    Optional<Instant> recheckAt(Look look) {
+        Stream<Instant> young = notes.stream()
+                .filter(note -> look.now().isBefore(note.at().plus(WATCHED)))
+                .map(note -> look.now().plus(RECHECK));
+        Stream<Instant> inherited = notes.stream()
+                .filter(look::isInherited)
+                .map(note -> look.since().plus(SETTLED));
+        return Stream.concat(young, inherited).filter(look.now()::isBefore).min(Comparator.naturalOrder());
     }
 
     /** Whether one of these notes is not in this outbox. */

@@ -19,6 +19,7 @@ import io.swav.planner.WorldDecision;
 import java.time.Instant;
 import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -72,12 +73,14 @@ final class PlanExecutor {
      * The outcome of a plan.
      *
      * @param published whether world and planner state were written, or needed no write
+     * @param created names of the pods whose creation the API server confirmed
      * @param rejection the one in force, of this plan or an earlier one
      * @param apiError the API server's message if it failed at something else, which the next plan will try again
      */
-    record ExecutionResult(boolean published, Optional<PodRejection> rejection, Optional<String> apiError) {
+    record ExecutionResult(
+            boolean published, Set<String> created, Optional<PodRejection> rejection, Optional<String> apiError) {
         ExecutionResult with(Optional<PodRejection> other) {
-            return new ExecutionResult(published, rejection.or(() -> other), apiError);
+            return new ExecutionResult(published, created, rejection.or(() -> other), apiError);
         }
     }
 
@@ -103,10 +106,11 @@ final class PlanExecutor {
     ExecutionResult execute(JobSnapshot snapshot, SwavJobSpec accepted, ReconcilePlan plan, Outbox owed, Instant now) {
         SwavJob job = snapshot.job();
         boolean published = false;
+        Set<String> created = new HashSet<>();
         try {
             Dependents.Result objects = dependents.putRight(snapshot, accepted, now);
             if (!snapshot.worldMap().condition().isOurs()) {
-                return new ExecutionResult(false, rejection(job, now), objects.error());
+                return new ExecutionResult(false, created, rejection(job, now), objects.error());
             }
             boolean mayCreate =
                     objects.obstruction().isEmpty() && objects.error().isEmpty();
@@ -120,26 +124,28 @@ final class PlanExecutor {
             boolean needsGroup = mayCreate && key.isUsable() && !plan.create().isEmpty();
             GangKeeper.GangStart gang = gangs.check(snapshot, accepted, needsGroup, now);
             if (mayCreate && key.isUsable() && gang.isUsable()) {
-                createPods(snapshot, plan, gang, now).ifPresent(rejection -> rejections.put(uid(job), rejection));
+                createPods(snapshot, plan, gang, created, now)
+                        .ifPresent(rejection -> rejections.put(uid(job), rejection));
             }
             for (ObservedPod pod : plan.delete()) {
                 delete(job, pod, false);
             }
             return new ExecutionResult(
                     published,
+                    created,
                     rejection(job, now),
                     objects.error().or(key::error).or(gang::error));
         } catch (ObjectSize.TooLargeException e) {
             PodRejection rejection =
                     PodRejection.of(job, ConditionReason.ObjectTooLarge, String.valueOf(e.getMessage()), now);
             rejections.put(uid(job), rejection);
-            return new ExecutionResult(published, Optional.of(rejection), Optional.empty());
+            return new ExecutionResult(published, created, Optional.of(rejection), Optional.empty());
         } catch (KubernetesClientException e) {
             if (!published && ApiReasons.isConflict(e)) {
                 throw e; // another write came in between: the retry sees it
             }
             LOG.warn("the API server returned an error, the next plan retries the rest: {}", message(e));
-            return new ExecutionResult(published, Optional.empty(), Optional.of(message(e)));
+            return new ExecutionResult(published, created, Optional.empty(), Optional.of(message(e)));
         }
     }
 
@@ -209,10 +215,11 @@ final class PlanExecutor {
     /**
      * Creates pods from the job's present template, because the accepted spec is kept without one.
      *
+     * @param created gets the names of those that the API server confirms
      * @return why a pod could not be created
      */
     private Optional<PodRejection> createPods(
-            JobSnapshot snapshot, ReconcilePlan plan, GangKeeper.GangStart gang, Instant now) {
+            JobSnapshot snapshot, ReconcilePlan plan, GangKeeper.GangStart gang, Set<String> created, Instant now) {
         List<String> names = plan.create();
         SwavJob job = snapshot.job();
         JsonNode template = job.getSpec().template();
@@ -231,6 +238,7 @@ final class PlanExecutor {
                 gang.mark(job, pod);
                 AvoidedNodes.keepOff(pod, plan.nodes().names(), plan.nodes().strict(), nodes.get());
                 podCreated.accept(client.resource(pod).create());
+                created.add(name);
             } catch (KubernetesClientException e) {
                 Optional<PodRejection> rejection = PodRejection.of(job, e, now);
                 if (rejection.isPresent()) {

@@ -55,7 +55,8 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
     private static final Duration BETWEEN_PROGRESS = Duration.ofMillis(20);
 
     private static final Duration AFTER_API_ERROR = Duration.ofSeconds(1);
-    private static final ExecutionResult NOTHING_DONE = new ExecutionResult(false, Optional.empty(), Optional.empty());
+    private static final ExecutionResult NOTHING_DONE =
+            new ExecutionResult(false, Set.of(), Optional.empty(), Optional.empty());
     private static final int TOO_MANY_REQUESTS = 429;
     private static final Duration SHORTEST_WAIT = Duration.ofMillis(50);
 
@@ -143,7 +144,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
             }
             JobSnapshot snapshot = observed.get().with(queue.check(observed.get(), context, now));
             events.recall(job, now);
-            Outbox owed = events.tell(job, snapshot.worldMap().outbox(), snapshot.pods(), now);
+            JobEvents.Owed owed = events.tell(job, snapshot.worldMap().outbox(), snapshot.pods(), Set.of(), now);
             Optional<PodRejection> rejection = snapshot.orphans()
                     .rejection(job, now)
                     .or(() -> executor.rejection(job, now))
@@ -154,10 +155,10 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                     snapshot.policy().map(policy -> WorldPlanner.plan(policy, snapshot.plannerInput(rejection), now));
             ExecutionResult result = NOTHING_DONE;
             if (plan.isPresent()) {
-                owed = owed.plus(JobEvents.notes(job, plan.get(), snapshot.changesForNextPods(), now));
-                result = executor.execute(snapshot, snapshot.accepted().orElseThrow(), plan.get(), owed, now)
+                Outbox all = owed.outbox().plus(JobEvents.notes(job, plan.get(), snapshot.changesForNextPods(), now));
+                result = executor.execute(snapshot, snapshot.accepted().orElseThrow(), plan.get(), all, now)
                         .with(rejection);
-                owed = result.published() ? events.tell(job, owed, snapshot.pods(), now) : owed;
+                owed = result.published() ? events.tell(job, all, snapshot.pods(), result.created(), now) : owed;
             }
             Optional<Instant> due = writeStatus(job, StatusBuilder.status(snapshot, plan, result, now), now, context);
             if (due.isEmpty()) {
@@ -171,7 +172,7 @@ final class SwavJobReconciler implements Reconciler<SwavJob> {
                                     snapshot.recheckAt().stream(),
                                     executor.recheckAt(job, now).stream(),
                                     queue.recheckAt(job).stream(),
-                                    owed.recheckAt(now).stream(),
+                                    owed.recheckAt().stream(),
                                     retryTimes(plan, result, now))
                             .flatMap(times -> times),
                     now);

@@ -26,6 +26,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
@@ -112,7 +113,7 @@ class DisagreementStatusTest {
                 Optional.empty());
         ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.plannerInput(Optional.empty()), NOW);
         return StatusBuilder.status(
-                seen, Optional.of(plan), new ExecutionResult(true, Optional.empty(), Optional.empty()), NOW);
+                seen, Optional.of(plan), new ExecutionResult(true, Set.of(), Optional.empty(), Optional.empty()), NOW);
     }
 
     private static ObservedPod pod(String name, String node, LivenessSignals signals, Fingerprints fingerprints) {

@@ -65,11 +65,13 @@ class JobEventsTest {
     void tellsAtOnceWhatWasPublishedAndOfPodsWhatIsSeen() throws IOException {
         List<ObservedPod> before = List.of(pod("job-3"), pod("job-4"), pod("job-5"), pod("job-6"));
         List<ObservedPod> after = List.of(pod("job-2"), pod("job-3"));
-        assertThat(recorded(Set.of(), events -> events.tell(JOB, OWED, before, Instant.EPOCH)))
+        assertThat(recorded(Set.of(), events -> events.tell(JOB, OWED, before, Set.of(), Instant.EPOCH)))
                 .containsExactly(AVOIDED, PUBLISHED);
         assertThat(recorded(Set.of(), events -> {
-                    Outbox open = events.tell(JOB, OWED, before, Instant.EPOCH);
-                    assertThat(events.tell(JOB, open, after, Instant.EPOCH.plusSeconds(2))
+                    Outbox open = events.tell(JOB, OWED, before, Set.of(), Instant.EPOCH)
+                            .outbox();
+                    assertThat(events.tell(JOB, open, after, Set.of(), Instant.EPOCH.plusSeconds(2))
+                                    .outbox()
                                     .notes())
                             .as("job-3 is still there")
                             .singleElement()
@@ -83,15 +85,50 @@ class JobEventsTest {
                         "PodsDeleted: job-4 (wanted pods: 2, existing: 4)");
     }
 
+    /** A pod may go before the next look. */
+    @Test
+    void tellsOfAPodAsSoonAsItsCreationIsConfirmed() throws IOException {
+        List<ObservedPod> before = List.of(pod("job-3"), pod("job-4"), pod("job-5"), pod("job-6"));
+        assertThat(recorded(Set.of(), events -> {
+                    Outbox open = events.tell(JOB, OWED, before, Set.of("job-2"), Instant.EPOCH)
+                            .outbox();
+                    events.tell(JOB, open, before, Set.of(), Instant.EPOCH.plusSeconds(60));
+                }))
+                .containsExactly(AVOIDED, PUBLISHED, "PodsCreated: job-2 (wanted pods: 2, existing: 1)");
+    }
+
+    /** The operator that planned it may have ended before or after it created the pod. */
+    @Test
+    void tellsOfAnEarlierOperatorsPodThatIsNotThere() throws IOException {
+        Instant first = Instant.EPOCH.plusSeconds(5);
+        List<ObservedPod> others = List.of(pod("job-3"), pod("job-4"), pod("job-5"), pod("job-6"));
+        assertThat(recorded(Set.of(), events -> {
+                    events.recall(JOB, first);
+                    JobEvents.Owed owed = events.tell(JOB, OWED, others, Set.of(), first);
+                    assertThat(owed.recheckAt()).hasValue(first.plusSeconds(10));
+                    events.tell(JOB, OWED, others, Set.of(), first.plusSeconds(9));
+                    JobEvents.Owed later = events.tell(JOB, OWED, others, Set.of(), first.plusSeconds(10));
+                    assertThat(later.recheckAt()).isEmpty();
+                    events.tell(JOB, OWED, others, Set.of(), first.plusSeconds(11));
+                }))
+                .containsExactly(
+                        AVOIDED,
+                        PUBLISHED,
+                        "PodsGone: job-2 (wanted pods: 2, existing: 1): gone; deleted while no operator ran, or never"
+                                + " created");
+    }
+
     @Test
     void tellsAgainAfterTheProcessAloneAndThenTheApiServerRefuses() throws IOException {
         assertThat(recorded(Set.of(), events -> {
-                    events.tell(JOB, OWED, List.of(), Instant.EPOCH);
-                    events.tell(JOB, OWED, List.of(), Instant.EPOCH);
+                    events.tell(JOB, OWED, List.of(), Set.of(), Instant.EPOCH);
+                    events.tell(JOB, OWED, List.of(), Set.of(), Instant.EPOCH);
                 }))
                 .hasSize(4)
-                .isEqualTo(recorded(Set.of(), events -> events.tell(JOB, OWED, List.of(), Instant.EPOCH)));
-        assertThat(recorded(Set.of(), events -> events.tell(JOB, OWED, List.of(), Instant.EPOCH.plusSeconds(300))))
+                .isEqualTo(recorded(Set.of(), events -> events.tell(JOB, OWED, List.of(), Set.of(), Instant.EPOCH)));
+        assertThat(recorded(
+                        Set.of(),
+                        events -> events.tell(JOB, OWED, List.of(), Set.of(), Instant.EPOCH.plusSeconds(300))))
                 .as("nothing of a job that has not changed for a while")
                 .isEmpty();
     }
@@ -99,9 +136,11 @@ class JobEventsTest {
     @Test
     void whatTheApiServerDidNotTakeIsStillOwed() throws IOException {
         List<String> recorded = recorded(Set.of(1, 2, 3, 4, 5), events -> {
-            Outbox owed = events.tell(JOB, OWED, List.of(pod("job-2")), Instant.EPOCH);
+            Outbox owed = events.tell(JOB, OWED, List.of(pod("job-2")), Set.of(), Instant.EPOCH)
+                    .outbox();
             assertThat(owed.notes()).hasSameSizeAs(OWED.notes());
-            assertThat(events.tell(JOB, owed, List.of(pod("job-2")), Instant.EPOCH)
+            assertThat(events.tell(JOB, owed, List.of(pod("job-2")), Set.of(), Instant.EPOCH)
+                            .outbox()
                             .notes())
                     .isEmpty();
         });
@@ -126,7 +165,7 @@ class JobEventsTest {
     void anEventThatCannotBeWrittenIsWrittenLaterInItsOrder() throws IOException {
         List<String> recorded = recorded(Set.of(1, 2), events -> {
             events.recordConditions(JOB, failed("2026-01-01T00:00:01Z"), Instant.EPOCH);
-            events.tell(JOB, OWED, List.of(pod("job-3"), pod("job-4"), pod("job-5")), Instant.EPOCH);
+            events.tell(JOB, OWED, List.of(pod("job-3"), pod("job-4"), pod("job-5")), Set.of(), Instant.EPOCH);
         });
         assertThat(recorded).containsExactly("Failed: 11 failures", AVOIDED, PUBLISHED);
     }
@@ -152,7 +191,7 @@ class JobEventsTest {
             try (EventServer server = new EventServer(Set.of(2))) {
                 Consumer<JobEvents> tells = events -> {
                     events.recall(FAILED, Instant.EPOCH.plusSeconds(60));
-                    events.tell(FAILED, OWED, List.of(), Instant.EPOCH.plusSeconds(60));
+                    events.tell(FAILED, OWED, List.of(), Set.of(), Instant.EPOCH.plusSeconds(60));
                 };
                 tells.accept(server.operator(everywhere, () -> 0));
                 List<String> told = server.recorded();
@@ -176,11 +215,11 @@ class JobEventsTest {
     @Test
     void aSuccessorThatMayNotListEventsHasThemRefused() throws IOException {
         try (EventServer server = new EventServer(Set.of())) {
-            server.operator().tell(JOB, OWED, List.of(), Instant.EPOCH);
+            server.operator().tell(JOB, OWED, List.of(), Set.of(), Instant.EPOCH);
             List<String> told = server.recorded();
             server.unlisted.set(true);
             server.lists.set(0);
-            server.operator().tell(JOB, OWED, List.of(), Instant.EPOCH);
+            server.operator().tell(JOB, OWED, List.of(), Set.of(), Instant.EPOCH);
             assertThat(server.writes).hasValue(2 * told.size());
             assertThat(server.lists).as("tries").hasValue(1);
             assertThat(server.recorded()).isEqualTo(told);
@@ -195,7 +234,7 @@ class JobEventsTest {
             server.refuseCreate("events", "Conflict");
             events.recordConditions(JOB, failed("2026-01-01T00:00:01Z"), Instant.EPOCH);
             assertThat(server.names("events")).isEmpty();
-            events.tell(JOB, Outbox.EMPTY, List.of(), Instant.EPOCH);
+            events.tell(JOB, Outbox.EMPTY, List.of(), Set.of(), Instant.EPOCH);
             assertThat(server.names("events")).hasSize(1);
         }
     }
@@ -204,13 +243,13 @@ class JobEventsTest {
     @Test
     void forgetsEarlierEventsWhenNoneIsTakenUpAnyMore() throws IOException {
         try (EventServer server = new EventServer(Set.of())) {
-            server.operator().tell(JOB, OWED, List.of(), Instant.EPOCH);
+            server.operator().tell(JOB, OWED, List.of(), Set.of(), Instant.EPOCH);
             int told = server.recorded().size();
             AtomicLong time = new AtomicLong();
             JobEvents successor = server.operator(true, time::get);
             successor.recordDeletion(deleted(JOB, "1970-01-01T00:00:10Z"), "waits", Instant.EPOCH.plusSeconds(10));
             time.set(Outbox.KEPT.toNanos() + 1);
-            successor.tell(JOB, OWED, List.of(), Instant.EPOCH);
+            successor.tell(JOB, OWED, List.of(), Set.of(), Instant.EPOCH);
             assertThat(server.writes).hasValue(told + 1 + told);
         }
     }

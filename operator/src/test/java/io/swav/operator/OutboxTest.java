@@ -2,6 +2,7 @@ package io.swav.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.swav.operator.Outbox.Look;
 import io.swav.operator.Outbox.Note;
 import io.swav.operator.Outbox.Outcome;
 import io.swav.planner.LivenessSignals;
@@ -10,6 +11,7 @@ import io.swav.planner.PodState;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class OutboxTest {
@@ -23,6 +25,10 @@ class OutboxTest {
 
     private static ObservedPod pod(String name, PodState state) {
         return new ObservedPod(name, name, NOW, state, LivenessSignals.NONE);
+    }
+
+    private static Look look(List<ObservedPod> pods, Instant now) {
+        return new Look(pods, Set.of(), NOW, now);
     }
 
     @Test
@@ -46,23 +52,23 @@ class OutboxTest {
                 pod("a-1", new PodState.Starting("pulling")),
                 pod("a-2", new PodState.Starting("pulling")),
                 pod("a-3", new PodState.Terminating("deleted")));
-        assertThat(ALL.due(pods, NOW)).as("the others may follow at once").containsExactly(WORLD);
-        assertThat(ALL.open(pods, NOW).notes()).containsExactly(CREATED, DELETED);
+        assertThat(ALL.due(look(pods, NOW))).as("the others may follow at once").containsExactly(WORLD);
+        assertThat(ALL.open(look(pods, NOW)).notes()).containsExactly(CREATED, DELETED);
         Instant later = NOW.plusSeconds(2);
-        assertThat(ALL.due(pods, later))
+        assertThat(ALL.due(look(pods, later)))
                 .extracting(Note::message)
                 .containsExactly("World generation 2", "a-1 (wanted)", "a-3 (too many)");
-        assertThat(ALL.open(pods, later).notes())
+        assertThat(ALL.open(look(pods, later)).notes())
                 .extracting(Note::message)
                 .containsExactly("a-0 (wanted)", "a-2 (too many)");
         List<ObservedPod> both =
                 List.of(pod("a-0", new PodState.Starting("pulling")), pod("a-1", new PodState.Starting("pulling")));
-        assertThat(ALL.due(both, NOW))
+        assertThat(ALL.due(look(both, NOW)))
                 .extracting(Note::message)
                 .containsExactly("World generation 2", "a-0, a-1 (wanted)", "a-2, a-3 (too many)");
-        assertThat(ALL.open(both, NOW).notes()).isEmpty();
-        assertThat(ALL.open(pods, NOW).recheckAt(NOW)).isPresent();
-        assertThat(ALL.open(pods, NOW).recheckAt(NOW.plusSeconds(5)))
+        assertThat(ALL.open(look(both, NOW)).notes()).isEmpty();
+        assertThat(ALL.open(look(pods, NOW)).recheckAt(look(pods, NOW))).isPresent();
+        assertThat(ALL.open(look(pods, NOW)).recheckAt(look(pods, NOW.plusSeconds(5))))
                 .as("a pod that the API server refuses for good is not looked for all the time")
                 .isEmpty();
     }
@@ -70,9 +76,9 @@ class OutboxTest {
     @Test
     void tellsNothingThatIsOld() {
         Instant later = NOW.plus(Outbox.KEPT);
-        assertThat(ALL.due(List.of(), later)).isEmpty();
-        assertThat(ALL.open(List.of(), later).notes()).isEmpty();
-        assertThat(ALL.due(List.of(), later.minus(Duration.ofMillis(1)))).isNotEmpty();
+        assertThat(ALL.due(look(List.of(), later))).isEmpty();
+        assertThat(ALL.open(look(List.of(), later)).notes()).isEmpty();
+        assertThat(ALL.due(look(List.of(), later.minus(Duration.ofMillis(1))))).isNotEmpty();
     }
 
     /** A plan that cannot be carried out is made again and again; the map is not written each time. */

@@ -39,6 +39,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -328,7 +329,8 @@ class StatusBuilderTest {
                 .returns("Nothing blocks the job", JobCondition::message);
         JobSnapshot seen = snapshot(job, List.of(), WORLD, PlannerState.EMPTY, Map.of("b", trains));
         ReconcilePlan plan = WorldPlanner.plan(JobPolicy.of(job.getSpec()), seen.plannerInput(Optional.empty()), NOW);
-        ExecutionResult trouble = new ExecutionResult(true, Optional.empty(), Optional.of("etcdserver: no leader"));
+        ExecutionResult trouble =
+                new ExecutionResult(true, Set.of(), Optional.empty(), Optional.of("etcdserver: no leader"));
         assertThat(condition(StatusBuilder.status(seen, Optional.of(plan), trouble, NOW), ConditionType.Stalled))
                 .returns("Waiting", JobCondition::reason)
                 .returns("Waiting: the API server returned an error: etcdserver: no leader", JobCondition::message);
@@ -472,7 +474,7 @@ class StatusBuilderTest {
         ReconcilePlan plan =
                 WorldPlanner.plan(JobPolicy.of(seen.job().getSpec()), seen.plannerInput(Optional.empty()), NOW);
         return StatusBuilder.status(
-                seen, Optional.of(plan), new ExecutionResult(true, Optional.empty(), Optional.empty()), NOW);
+                seen, Optional.of(plan), new ExecutionResult(true, Set.of(), Optional.empty(), Optional.empty()), NOW);
     }
 
     private static JobSnapshot snapshot(

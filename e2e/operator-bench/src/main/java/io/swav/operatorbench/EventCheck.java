@@ -45,7 +45,12 @@ final class EventCheck {
                 problems.add(job + ": " + count + " Events tell that " + pod + " was created");
             }
         });
-        lost(problems, job, "that pods were created", seen.created(), created.keySet());
+        lost(
+                problems,
+                job,
+                "that pods were created",
+                seen.created(),
+                pods(events, Set.of("PodsCreated", "PodsGone")).keySet());
         lost(
                 problems,
                 job,
