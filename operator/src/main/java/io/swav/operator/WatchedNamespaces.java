@@ -46,6 +46,9 @@ final class WatchedNamespaces implements AutoCloseable {
     private final Set<String> configured;
     private final Function<String, Access> access;
     private final Map<String, String> refused = new ConcurrentSkipListMap<>();
+    /** Watched namespaces that were refused at the last check. Of one thread. */
+    private final Set<String> doubted = new TreeSet<>();
+
     private volatile Optional<Thread> thread = Optional.empty();
     private volatile Set<String> watched = Set.of();
 
@@ -62,6 +65,9 @@ final class WatchedNamespaces implements AutoCloseable {
             client.resources(SwavJob.class).inNamespace(namespace).list(one);
             client.pods().inNamespace(namespace).list(one);
             client.configMaps().inNamespace(namespace).list(one);
+            client.serviceAccounts().inNamespace(namespace).list(one);
+            client.rbac().roles().inNamespace(namespace).list(one);
+            client.rbac().roleBindings().inNamespace(namespace).list(one);
             return new Access.Allowed();
         } catch (KubernetesClientException e) {
             return e.getCode() == HttpURLConnection.HTTP_FORBIDDEN || e.getCode() == HttpURLConnection.HTTP_NOT_FOUND
@@ -101,7 +107,7 @@ final class WatchedNamespaces implements AutoCloseable {
      *
      * @param unhealthy the namespaces that have an informer which does not watch
      * @param change receives the namespaces to watch
-     * @param left receives each namespace that is no longer watched
+     * @param left receives the namespaces that are not watched, at each check
      */
     void follow(Supplier<Set<String>> unhealthy, Consumer<Set<String>> change, Consumer<String> left) {
         thread = Optional.of(DaemonThreads.start("namespaces", () -> {
@@ -126,9 +132,16 @@ final class WatchedNamespaces implements AutoCloseable {
         }
     }
 
-    private void check(Set<String> unhealthy, Consumer<Set<String>> change, Consumer<String> left) {
+    void check(Set<String> unhealthy, Consumer<Set<String>> change, Consumer<String> left) {
+        change(unhealthy, change);
+        // at each check: what was under way when a namespace was left may be recorded after it
+        configured.stream().filter(namespace -> !watched.contains(namespace)).forEach(left);
+    }
+
+    private void change(Set<String> unhealthy, Consumer<Set<String>> change) {
         Set<String> doubtful = new TreeSet<>(configured);
         doubtful.removeIf(namespace -> watched.contains(namespace) && !unhealthy.contains(namespace));
+        doubted.retainAll(doubtful);
         Set<String> before = watched;
         Set<String> next = ask(doubtful);
         if (next.equals(before)) {
@@ -141,12 +154,11 @@ final class WatchedNamespaces implements AutoCloseable {
             System.exit(1);
         }
         watched = next;
-        before.stream().filter(namespace -> !next.contains(namespace)).forEach(left);
     }
 
     private Set<String> ask(Set<String> namespaces) {
         Map<String, Access> answers = new TreeMap<>();
-        namespaces.forEach(namespace -> answers.put(namespace, access.apply(namespace)));
+        namespaces.forEach(namespace -> answers.put(namespace, believed(namespace, access.apply(namespace))));
         answers.forEach((namespace, answer) -> {
             if (answer instanceof Access.Forbidden no) {
                 if (refused.put(namespace, no.why()) == null) {
@@ -157,6 +169,19 @@ final class WatchedNamespaces implements AutoCloseable {
             }
         });
         return next(watched, answers);
+    }
+
+    /**
+     * Returns what a check makes of an answer. An API server that has just started refuses everything until its authorizer has
+     * read the roles, so a namespace that is watched is left at the second refusal in a row; its informers go on trying.
+     */
+    private Access believed(String namespace, Access answer) {
+        boolean refusal = answer instanceof Access.Forbidden;
+        boolean first = refusal && watched.contains(namespace) && doubted.add(namespace);
+        if (!refusal) {
+            doubted.remove(namespace);
+        }
+        return first ? new Access.Unknown() : answer;
     }
 
     private static String sentence(String namespace, String why) {

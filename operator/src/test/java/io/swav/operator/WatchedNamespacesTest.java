@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.swav.operator.WatchedNamespaces.Access;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -77,6 +78,34 @@ class WatchedNamespacesTest {
             start.join(30_000);
             assertThat(namespaces.isWatched("a")).isTrue();
             assertThat(namespaces.problems()).isEmpty();
+        }
+    }
+
+    @Test
+    void oneRefusalAfterAnotherEndsAWatchAndASingleOneDoesNot() throws Exception {
+        Map<String, Access> answers = new ConcurrentHashMap<>(Map.of("a", ALLOWED, "b", ALLOWED));
+        List<Set<String>> changes = new ArrayList<>();
+        List<String> left = new ArrayList<>();
+        try (WatchedNamespaces namespaces =
+                new WatchedNamespaces(Set.of("a", "b"), name -> answers.getOrDefault(name, UNKNOWN))) {
+            namespaces.awaitFirst();
+            Runnable check = () -> namespaces.check(Set.of("a", "b"), changes::add, left::add);
+            answers.putAll(Map.of("a", REFUSED, "b", REFUSED)); // as by an API server that has just started
+            check.run();
+            answers.put("b", ALLOWED);
+            check.run();
+            assertThat(changes).containsExactly(Set.of("b"));
+            assertThat(namespaces.notes()).singleElement().asString().startsWith("namespace a is not watched");
+            assertThat(left).containsExactly("a");
+            answers.put("b", REFUSED);
+            check.run();
+            namespaces.check(Set.of(), changes::add, left::add); // it watches again
+            check.run();
+            assertThat(changes).as("these refusals of b were not in a row").hasSize(1);
+            assertThat(left).as("what was under way may have left traces").containsExactly("a", "a", "a", "a");
+            answers.put("a", ALLOWED);
+            check.run();
+            assertThat(changes).last().isEqualTo(Set.of("a"));
         }
     }
 }

@@ -42,9 +42,9 @@ class LostNamespaceIT extends ChartInTwoNamespaces {
                 unbind();
                 cutWatches();
                 soon().untilAsserted(() -> assertThat(watched(operator, lost)).isEqualTo("0.0"));
-                assertThat(operator.get("/metrics").body())
+                soon().untilAsserted(() -> assertThat(operator.get("/metrics").body())
                         .as("nothing is known about its jobs")
-                        .doesNotContain("job=\"there\"");
+                        .doesNotContain("job=\"there\""));
                 applyAndAwaitPod(kept, "second");
                 assertThat(operator.passes("livenessProbe")).isTrue();
                 soon().untilAsserted(() -> assertThat(operator.passes("readinessProbe"))

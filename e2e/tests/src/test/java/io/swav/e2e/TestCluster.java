@@ -9,28 +9,35 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
-/** Provides one API server for all test classes of a run; starts it with the first and ends it after the last. */
+/**
+ * Provides one API server for all test classes of a JVM; starts it with the first and ends it with the JVM. JUnit's store of
+ * the root context would end it after each class, because Surefire runs each class by itself if it has several JVMs.
+ */
 public final class TestCluster implements BeforeAllCallback, ParameterResolver {
-    private record Shared(LocalControlPlane cluster, KubernetesClient client) implements AutoCloseable {
-        @Override
-        public void close() {
+    private static @Nullable Shared shared;
+
+    private record Shared(LocalControlPlane cluster, KubernetesClient client) {
+        private void close() {
             client.close();
             cluster.close();
         }
 
-        static Shared start() {
+        private static Shared start() {
             try {
                 Path dir = Files.createTempDirectory("swav-e2e");
                 LocalControlPlane cluster = LocalControlPlane.start(
                         dir,
                         new ControlPlaneInstaller(System.getenv(), System.err::println).find(),
                         List.of(SpecLoader.crd()));
-                return new Shared(cluster, cluster.client());
+                Shared started = new Shared(cluster, cluster.client());
+                Runtime.getRuntime().addShutdownHook(new Thread(started::close, "test-cluster"));
+                return started;
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
@@ -39,7 +46,7 @@ public final class TestCluster implements BeforeAllCallback, ParameterResolver {
 
     @Override
     public void beforeAll(ExtensionContext context) {
-        shared(context);
+        shared();
     }
 
     @Override
@@ -50,8 +57,7 @@ public final class TestCluster implements BeforeAllCallback, ParameterResolver {
 
     @Override
     public Object resolveParameter(ParameterContext parameter, ExtensionContext context) {
-        Shared shared = shared(context);
-        return parameter.getParameter().getType() == LocalControlPlane.class ? shared.cluster() : shared.client();
+        return parameter.getParameter().getType() == LocalControlPlane.class ? shared().cluster() : shared().client();
     }
 
     /** Returns N of Kubernetes 1.N, the version of the API server. */
@@ -65,9 +71,10 @@ public final class TestCluster implements BeforeAllCallback, ParameterResolver {
         return minorVersion(client) >= 25;
     }
 
-    private static Shared shared(ExtensionContext context) {
-        return context.getRoot()
-                .getStore(ExtensionContext.Namespace.create(TestCluster.class))
-                .getOrComputeIfAbsent("cluster", key -> Shared.start(), Shared.class);
+    private static synchronized Shared shared() {
+        if (shared == null) {
+            shared = Shared.start();
+        }
+        return shared;
     }
 }
