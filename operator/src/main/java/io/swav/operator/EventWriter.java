@@ -42,7 +42,19 @@ final class EventWriter {
      * @param about what it is about: two Events of a job with the same reason and this are the same
      */
     void write(SwavJob job, boolean warning, String reason, String message, String about, Instant now) {
-        Event event = event(job, warning, reason, message, about, now);
+        write(job, event(job, warning, reason, message, about, now));
+    }
+
+    /** Writes the Event that a note owes. */
+    void write(SwavJob job, Outbox.Note note) {
+        Event event = event(job, note.warning(), note.reason(), note.message(), note.identity(), note.at());
+        if (!note.pods().isEmpty()) {
+            event.getMetadata().setAnnotations(Map.of(EarlierEvents.PODS, String.join(" ", note.pods())));
+        }
+        write(job, event);
+    }
+
+    private void write(SwavJob job, Event event) {
         if (earlier.contains(
                 event.getMetadata().getNamespace(), event.getMetadata().getName())) {
             return;

@@ -18,6 +18,7 @@ import io.swav.planner.ObservedPod;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.RolloutReport;
 import io.swav.planner.WorldDecision;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -55,7 +56,11 @@ final class JobEvents {
 
     private static final String DELETING = "Deleting";
 
+    /** When to try again to list what an earlier operator told. */
+    private static final Duration UNLISTED = Duration.ofSeconds(1);
+
     private final EventWriter writer;
+    private final EarlierEvents earlier;
     /** By uid of the job, the status whose conditions were recorded but could not be stored yet. */
     private final Map<String, SwavJobStatus> recorded = new ConcurrentHashMap<>();
     /** By uid of the job, the notes of its outbox that were told, and their time. A job is reconciled by one thread at a time. */
@@ -65,25 +70,30 @@ final class JobEvents {
 
     JobEvents(KubernetesClient client, EarlierEvents earlier) {
         this.writer = new EventWriter(client, earlier);
+        this.earlier = earlier;
     }
 
     /**
      * Tells what is due.
      *
+     * @param stored the Events that are owed
      * @param pods of the job
      * @param created names of the pods whose creation the API server has just confirmed
      * @return what is still owed: what is not true yet, and what the API server did not take
      */
-    Owed tell(SwavJob job, Outbox outbox, Collection<ObservedPod> pods, Set<String> created, Instant now) {
+    Owed tell(SwavJob job, Outbox stored, Collection<ObservedPod> pods, Set<String> created, Instant now) {
         writer.retry(job);
         Look look = new Look(pods, created, looked.getOrDefault(uid(job), now), now);
+        if (stored.isInherited(look) && !earlier.isListed(job)) {
+            return new Owed(stored, Optional.of(now.plus(UNLISTED)));
+        }
+        Outbox outbox = stored.without((reason, pod) -> earlier.tells(job, reason, pod), look);
         Map<String, Instant> known = told.computeIfAbsent(uid(job), uid -> new HashMap<>());
         known.values().removeIf(at -> Outbox.isOver(at, now));
         List<Note> due = outbox.due(look);
         due.stream()
                 .filter(note -> known.putIfAbsent(note.identity(), note.at()) == null)
-                .forEach(note ->
-                        writer.write(job, note.warning(), note.reason(), note.message(), note.identity(), note.at()));
+                .forEach(note -> writer.write(job, note));
         Outbox open = outbox.open(look);
         return new Owed(writer.isDone(job) ? open : open.plus(due), open.recheckAt(look));
     }

@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiPredicate;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -67,11 +68,15 @@ record Outbox(List<Note> notes) {
 
         /** Whether a pod that is not there now will not come, or has been there. */
         private boolean isPast(Note note) {
-            return isInherited(note) && !now.isBefore(since.plus(SETTLED));
+            return mayBePast(note) && !now.isBefore(note.at().plus(SETTLED));
+        }
+
+        private boolean mayBePast(Note note) {
+            return note.outcome() == Outcome.CREATED && isInherited(note);
         }
 
         private boolean isInherited(Note note) {
-            return note.outcome() == Outcome.CREATED && note.at().isBefore(since);
+            return note.at().isBefore(since);
         }
     }
 
@@ -179,6 +184,29 @@ record Outbox(List<Note> notes) {
         }
     }
 
+    /** Whether an earlier operator may have told some of this. */
+    boolean isInherited(Look look) {
+        return young(look.now()).anyMatch(look::isInherited);
+    }
+
+    /**
+     * Returns the outbox without the pods of which an earlier operator has told. It may have told of all pods of a note, of
+     * which some are gone, or of some of them.
+     *
+     * @param told of an inherited note's reason and a pod
+     */
+    Outbox without(BiPredicate<String, String> told, Look look) {
+        return new Outbox(notes.stream()
+                .flatMap(note -> note.pods().isEmpty() || !look.isInherited(note)
+                        ? Stream.of(note)
+                        : note
+                                .of(note.pods().stream()
+                                        .filter(pod -> !told.test(note.reason(), pod))
+                                        .toList())
+                                .stream())
+                .toList());
+    }
+
     /** Returns the notes that are true now, with those pods alone of which they are. */
     List<Note> due(Look look) {
         return young(look.now())
@@ -240,9 +268,8 @@ record Outbox(List<Note> notes) {
         Stream<Instant> young = notes.stream()
                 .filter(note -> look.now().isBefore(note.at().plus(WATCHED)))
                 .map(note -> look.now().plus(RECHECK));
-        Stream<Instant> inherited = notes.stream()
-                .filter(look::isInherited)
-                .map(note -> look.since().plus(SETTLED));
+        Stream<Instant> inherited =
+                notes.stream().filter(look::mayBePast).map(note -> note.at().plus(SETTLED));
         return Stream.concat(young, inherited).filter(look.now()::isBefore).min(Comparator.naturalOrder());
     }
 

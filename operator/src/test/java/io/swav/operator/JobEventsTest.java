@@ -15,6 +15,8 @@ import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.AvoidedNode;
 import io.swav.api.World;
+import io.swav.operator.Outbox.Note;
+import io.swav.operator.Outbox.Outcome;
 import io.swav.planner.AvoidedNodesPlan;
 import io.swav.planner.LivenessSignals;
 import io.swav.planner.ObservedPod;
@@ -105,11 +107,11 @@ class JobEventsTest {
         assertThat(recorded(Set.of(), events -> {
                     events.recall(JOB, first);
                     JobEvents.Owed owed = events.tell(JOB, OWED, others, Set.of(), first);
-                    assertThat(owed.recheckAt()).hasValue(first.plusSeconds(10));
-                    events.tell(JOB, OWED, others, Set.of(), first.plusSeconds(9));
-                    JobEvents.Owed later = events.tell(JOB, OWED, others, Set.of(), first.plusSeconds(10));
+                    assertThat(owed.recheckAt()).hasValue(Instant.EPOCH.plusSeconds(10));
+                    events.tell(JOB, OWED, others, Set.of(), Instant.EPOCH.plusSeconds(9));
+                    JobEvents.Owed later = events.tell(JOB, OWED, others, Set.of(), Instant.EPOCH.plusSeconds(10));
                     assertThat(later.recheckAt()).isEmpty();
-                    events.tell(JOB, OWED, others, Set.of(), first.plusSeconds(11));
+                    events.tell(JOB, OWED, others, Set.of(), Instant.EPOCH.plusSeconds(11));
                 }))
                 .containsExactly(
                         AVOIDED,
@@ -195,7 +197,7 @@ class JobEventsTest {
                 };
                 tells.accept(server.operator(everywhere, () -> 0));
                 List<String> told = server.recorded();
-                assertThat(told).hasSize(5);
+                assertThat(told).hasSize(6);
                 int asked = server.lists.getAndSet(0);
                 assertThat(asked).as("before the first Event").isEqualTo(1);
                 server.writes.set(100);
@@ -209,6 +211,26 @@ class JobEventsTest {
                 assertThat(server.writes).as("what is missing is told").hasValue(101);
                 assertThat(server.recorded()).containsExactlyInAnyOrderElementsOf(told);
             }
+        }
+    }
+
+    /** Of the pods of a note that was told as a whole some may have gone. */
+    @Test
+    void aSuccessorTellsOfNoPodASecondTime() throws IOException {
+        Outbox owed = new Outbox(List.of(Note.ofPods(
+                Instant.EPOCH, false, "PodsCreated", List.of("job-7", "job-8"), "(wanted)", Outcome.CREATED)));
+        Instant later = Instant.EPOCH.plusSeconds(60);
+        try (EventServer server = new EventServer(Set.of())) {
+            server.operator().tell(JOB, owed, List.of(), Set.of("job-7", "job-8"), Instant.EPOCH);
+            assertThat(server.recorded()).containsExactly("PodsCreated: job-7, job-8 (wanted)");
+            JobEvents successor = server.operator();
+            successor.recall(JOB, later);
+            assertThat(successor
+                            .tell(JOB, owed, List.of(pod("job-8")), Set.of(), later)
+                            .outbox()
+                            .notes())
+                    .isEmpty();
+            assertThat(server.recorded()).as("job-8 is told, job-7 is gone").hasSize(1);
         }
     }
 
