@@ -33,7 +33,7 @@ class JobPageTest {
                 observedGeneration: 1, phase: Running, replicas: 3, readyReplicas: 2,
                 world: {generation: 12, size: 2, members: [busy-1, busy-4], since: '2026-11-26T07:55:00Z'},
                 progress: {step: 1250, steps: 5000, epoch: 12, loss: 3.5, imagesPerSecond: 1234.5, etaSeconds: 5400,
-                  prototypePerplexity: 81.2, knnTop1: 51.25, skippedSamples: 0,
+                  learning: {embeddingSpread: 0.812}, knnTop1: 51.25, skippedSamples: 0,
                   data: {images: 1281167, ignored: 2, ignoredReasons: "2 hidden (first .x)"}},
                 checkpoints: [{step: 1200, samples: 1, worldSize: 3, uri: 'file:///ck/step-1200', digest: a, bytes: 222000000,
                   seconds: 1.5, verified: true, time: '2026-11-26T07:59:00Z'},

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.learning.LearningMonitor;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerReport;
@@ -188,6 +189,7 @@ class StoreCallsTest {
                                 new WorldFormation(listener, transport, worlds, reach, Duration.ofMillis(300)),
                                 Optional.of(new CheckpointCatalog(store, new CheckpointCatalog.Owner("job", "cfg"), 2)),
                                 Optional.empty(),
+                                new LearningMonitor(Trainers::learning, 1_000_000),
                                 progress,
                                 TrainingJournal.none(),
                                 new TerminationNotice(),

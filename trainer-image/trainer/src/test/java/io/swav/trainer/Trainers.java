@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.learning.LearningContext;
 import io.swav.api.DataLedger;
 import io.swav.api.EpochSchedule;
 import io.swav.api.LiveSettings;
@@ -260,6 +261,10 @@ final class Trainers implements AutoCloseable {
     /** Returns the schedule of so many steps. */
     static TrainingSchedule schedule(int steps) {
         return new TrainingSchedule(loaded(steps), DataLedger.of(64L * steps, ""));
+    }
+
+    static LearningContext learning(long steps) {
+        return LearningContext.of(loaded(1), steps);
     }
 
     /** Returns the data of a toy job. */
