@@ -57,5 +57,5 @@ public enum ConditionReason {
     // learning
     Diagnosed,
     Passed,
-    KnownToFail
+    Doubtful
 }

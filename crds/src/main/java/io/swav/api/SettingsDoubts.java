@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
 
-/** Finds settings that are valid and known to fail, or nearly so; docs/learning.md says on which runs that rests. */
+/** Finds settings that are valid and rarely end well; docs/learning.md says on which runs that rests. */
 public final class SettingsDoubts {
     /** The paper's rate for each image of a global batch: 4.8 at 4096; 0.6 at 256 is twice as much. */
     private static final double RATE_EACH = 4.8 / 4096;
@@ -51,7 +51,7 @@ public final class SettingsDoubts {
         }
         if (spec.assignment().epsilon() < .01) {
             doubts.add("assignment.epsilon " + spec.assignment().epsilon()
-                    + " makes codes one-hot from the first step: raise it to 0.05");
+                    + " makes codes one-hot from the first step, which no published recipe does throughout: raise it to 0.05");
         }
         return doubts;
     }

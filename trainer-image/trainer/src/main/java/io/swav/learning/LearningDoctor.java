@@ -88,7 +88,7 @@ public final class LearningDoctor {
 
     private boolean pastStart() {
         long last = window.get(window.size() - 1).step();
-        return last > job.warmupSteps() && last >= job.steps() / 10;
+        return window.get(0).step() > job.warmupSteps() && last >= job.steps() / 10;
     }
 
     private boolean collapsed() {
@@ -97,7 +97,7 @@ public final class LearningDoctor {
         boolean again = before.contains(Diagnosis.Collapsed);
         return holds(
                 Diagnosis.Collapsed,
-                spread < (again ? .2 : .1),
+                spread < (again ? .2 : .1) || (pastStart() && information < (again ? .03 : .01) && spread < .3),
                 text("All images have nearly the same embedding: its spread is %.3f, where 1 is spread and 0 is equal", spread)
                         + text(" (information %.3f nats). If the images differ", information)
                         + ", and data.mean and data.std are theirs, lower training.optimizer.learningRate to "
@@ -108,11 +108,11 @@ public final class LearningDoctor {
     private boolean diverging() {
         double loss = of(HistoryRecord::loss);
         boolean again = before.contains(Diagnosis.Diverging);
-        double limit = Math.max(job.chance() * (again ? 1.0 : 1.05), leastLoss);
-        boolean risen = loss - leastLoss > (again ? .15 : .3) * job.chance() ;
+        boolean above = pastStart() && loss > (again ? .85 : 1.05) * job.chance(); // a rate that falls again hides it
+        boolean risen = pastStart() && loss - leastLoss > (again ? .1 : .2) * job.chance();
         return holds(
                 Diagnosis.Diverging,
-                loss > limit || (risen && pastStart()),
+                above || risen,
                 text("The loss is %.3f, its least was %.3f and ln K is %.3f", loss, leastLoss, job.chance())
                         + ". Lower training.optimizer.learningRate to " + number(job.learningRate() / 10)
                         + ", or lengthen training.optimizer.warmupEpochs, in a new job");
@@ -136,7 +136,7 @@ public final class LearningDoctor {
         boolean again = before.contains(Diagnosis.DeadPrototypes);
         return holds(
                 Diagnosis.DeadPrototypes,
-                pastStart() && dead > (again ? .4 : .5),
+                pastStart() && dead > (again ? .5 : .6),
                 text("%.0f %% of the prototypes are no image's best", 100 * dead) + ". Lower model.prototypes to "
                         + Math.max(2, Math.round(job.prototypes() * (1 - dead))) + " in a new job");
     }
