@@ -12,12 +12,14 @@ public record LearningFigures(
         @JsonPropertyDescription("ln K, nats: the loss of a network that tells no images apart.") @Nullable
         Double lossOfChance,
 
-        @JsonPropertyDescription("Standard deviation of an embedding's dimensions times the root of their number: about 1"
-                + " if embeddings are spread, 0 if all are equal.")
+        @JsonPropertyDescription(
+                "Standard deviation of an embedding's dimensions times the root of their number: about 1"
+                        + " if embeddings are spread, 0 if all are equal.")
         @Nullable
         Double embeddingSpread,
 
-        @JsonPropertyDescription("exp of the entropy of the mean prediction over the global batch, from 1 to K.") @Nullable
+        @JsonPropertyDescription("exp of the entropy of the mean prediction over the global batch, from 1 to K.")
+        @Nullable
         Double predictionPerplexity,
 
         @JsonPropertyDescription("Mean entropy of a prediction, nats, from 0 to ln K.") @Nullable
@@ -28,16 +30,18 @@ public record LearningFigures(
         @Nullable
         Double information,
 
-        @JsonPropertyDescription("Share of prototypes that were no image's best in the last steps, which have ten crops for"
-                + " each prototype.")
+        @JsonPropertyDescription(
+                "Share of prototypes that were no image's best in the last steps, which have ten crops for"
+                        + " each prototype.")
         @Nullable
         Double deadPrototypes,
 
         @JsonPropertyDescription("Euclidean norm of the gradients of all parameters that the step changes.") @Nullable
         Double gradientNorm,
 
-        @JsonPropertyDescription("RankMe of the backbone's features of up to 128 crops of the first group, every 50 steps;"
-                + " 1 if all are alike.")
+        @JsonPropertyDescription(
+                "RankMe of the backbone's features of up to 128 crops of the first group, every 50 steps;"
+                        + " 1 if all are alike.")
         @Nullable
         Double featureRank,
 

@@ -41,8 +41,8 @@ public final class SettingsDoubts {
         }
         double rate = training.optimizer().learningRate();
         if (rate > RATE_FACTOR * RATE_EACH * batch) {
-            doubts.add("training.optimizer.learningRate " + rate + " is more than 40 times the paper's for a batch of " + batch
-                    + ": try " + shown(RATE_EACH * 2 * batch));
+            doubts.add("training.optimizer.learningRate " + rate + " is more than 40 times the paper's for a batch of "
+                    + batch + ": try " + shown(RATE_EACH * 2 * batch));
         }
         Integer span = training.batchNorm().groupSize();
         if (training.groupSize() == 1 && (span == null || span == 1)) {
@@ -50,8 +50,9 @@ public final class SettingsDoubts {
                     + " training.batchNorm.groupSize to a multiple of it");
         }
         if (spec.assignment().epsilon() < .01) {
-            doubts.add("assignment.epsilon " + spec.assignment().epsilon()
-                    + " makes codes one-hot from the first step, which no published recipe does throughout: raise it to 0.05");
+            doubts.add(
+                    "assignment.epsilon " + spec.assignment().epsilon()
+                            + " makes codes one-hot from the first step, which no published recipe does throughout: raise it to 0.05");
         }
         return doubts;
     }

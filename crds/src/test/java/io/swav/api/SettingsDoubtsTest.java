@@ -14,8 +14,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class SettingsDoubtsTest {
     private static List<String> doubts(String model, String assignment, String training, OptionalLong steps)
             throws IOException {
-        String spec = "{template: {spec: {containers: [{name: trainer, image: x}]}}, data: {uri: 'file:///d'}, model: {" + model
-                + "}, assignment: {" + assignment + "}, training: {" + training + "}}";
+        String spec = "{template: {spec: {containers: [{name: trainer, image: x}]}}, data: {uri: 'file:///d'}, model: {"
+                + model + "}, assignment: {" + assignment + "}, training: {" + training + "}}";
         return SettingsDoubts.of(
                 SpecLoader.complete("test", new ObjectMapper(new YAMLFactory()).readTree(spec)), steps);
     }
@@ -41,8 +41,12 @@ class SettingsDoubtsTest {
                 "prototypes: 300 | epsilon: 0.05 | globalBatch: 256, groupSize: 64, optimizer: {learningRate: 60} | training.optimizer.learningRate 60"
             })
     void namesTheSettingThatFails(String model, String assignment, String training, String begin) throws IOException {
-        String all = training + (training.contains("optimizer") ? "" : ", optimizer: {learningRate: 0.6}")
+        String all = training
+                + (training.contains("optimizer") ? "" : ", optimizer: {learningRate: 0.6}")
                 + (training.contains("Frozen") ? "" : ", prototypesFrozenSteps: 10");
-        assertThat(doubts(model, assignment, all, OptionalLong.of(800))).singleElement().asString().startsWith(begin);
+        assertThat(doubts(model, assignment, all, OptionalLong.of(800)))
+                .singleElement()
+                .asString()
+                .startsWith(begin);
     }
 }

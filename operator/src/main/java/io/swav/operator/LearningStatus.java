@@ -54,8 +54,7 @@ final class LearningStatus {
                     ConditionReason.Doubtful,
                     doubts.stream().collect(Collectors.joining(". ")));
         } else if (facts.before().condition(ConditionType.DoubtfulSettings).isPresent()) {
-            conditions.add(
-                    ConditionType.DoubtfulSettings, false, ConditionReason.Passed, "No setting is doubtful");
+            conditions.add(ConditionType.DoubtfulSettings, false, ConditionReason.Passed, "No setting is doubtful");
         }
     }
 }

@@ -56,7 +56,7 @@ class JobPageTest {
         assertThat(text)
                 .contains("1 job", "this operator leads", "busy", "ns", "Running", "2 of 3 wanted trainers train")
                 .contains("step 1,250 of 5,000, 25.0 %, epoch 12, 1 h 30 min to go")
-                .contains("81.20 of 3000", "51.25 %", "1,234.50", "12, since 5 min ago")
+                .contains("spread of embeddings, 0 to 1", "0.81", "51.25 %", "1,234.50", "12, since 5 min ago")
                 .contains("95.4 %", "Hang 61.50, Preemption 4")
                 .contains("the pod was evicted", "1,249", "0.75", "5 min 1 s ago")
                 .contains("1,281,167", "2 hidden (first .x)")

@@ -210,7 +210,8 @@ public final class Model {
         try (NDManager scope = manager.newSubManager();
                 Lanes lanes = lanes(scope, Tape.TapeMode.SCORE)) {
             NDArray batch = scope.zeros(new Shape(statisticsSize(resolutions.size())));
-            NDArray embeddingsBD = forward(lanes, List.of(resolutions), batch, pooled -> {}).get(0);
+            NDArray embeddingsBD =
+                    forward(lanes, List.of(resolutions), batch, pooled -> {}).get(0);
             embeddingsBD.attach(manager);
             update(batch, resolutions.size());
             return embeddingsBD;

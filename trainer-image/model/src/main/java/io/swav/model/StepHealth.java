@@ -49,7 +49,12 @@ public record StepHealth(
      * @param crops that were summed
      */
     static StepHealth of(
-            double[] sums, long prototypes, long features, long crops, double gradientNorm, OptionalDouble featureRank) {
+            double[] sums,
+            long prototypes,
+            long features,
+            long crops,
+            double gradientNorm,
+            OptionalDouble featureRank) {
         int k = (int) prototypes;
         int d = (int) features;
         BitSet chosen = new BitSet(k);

@@ -244,8 +244,8 @@ public final class TorchOps {
         try (NDManager host = TorchRuntime.host()) {
             return scoped(() -> give(
                             host,
-                            torch.linalg_svdvals(borrow(matrix).to(torch.ScalarType.Double)
-                                    .cpu())))
+                            torch.linalg_svdvals(
+                                    borrow(matrix).to(torch.ScalarType.Double).cpu())))
                     .toDoubleArray();
         }
     }

@@ -98,10 +98,13 @@ public final class LearningDoctor {
         return holds(
                 Diagnosis.Collapsed,
                 spread < (again ? .2 : .1) || (pastStart() && information < (again ? .03 : .01) && spread < .3),
-                text("All images have nearly the same embedding: its spread is %.3f, where 1 is spread and 0 is equal", spread)
+                text(
+                                "All images have nearly the same embedding: its spread is %.3f, where 1 is spread and 0 is equal",
+                                spread)
                         + text(" (information %.3f nats). If the images differ", information)
                         + ", and data.mean and data.std are theirs, lower training.optimizer.learningRate to "
-                        + number(job.learningRate() / 10) + " in a new job, and raise training.prototypesFrozenSteps to "
+                        + number(job.learningRate() / 10)
+                        + " in a new job, and raise training.prototypesFrozenSteps to "
                         + Math.max(100, 2 * job.frozenSteps()));
     }
 
@@ -127,7 +130,10 @@ public final class LearningDoctor {
                 pastStart() && loss > (again ? .95 : .98) * job.chance(),
                 text("The loss is %.3f and ln K is %.3f", loss, job.chance())
                         + text(", the information %.3f nats: images are hardly told apart", information)
-                        + ". " + (job.epsilon() > .03 ? "Lower assignment.epsilon to 0.03" : "Raise assignment.epsilon to 0.05")
+                        + ". "
+                        + (job.epsilon() > .03
+                                ? "Lower assignment.epsilon to 0.03"
+                                : "Raise assignment.epsilon to 0.05")
                         + ", and training.prototypesFrozenSteps to " + Math.max(100, 2 * job.frozenSteps()));
     }
 
@@ -148,7 +154,8 @@ public final class LearningDoctor {
                 Diagnosis.StarvedByData,
                 wait > (again ? .3 : .5),
                 text("Steps wait for images %.0f %% of the time", 100 * wait) + ". Raise data.workers to "
-                        + 2 * Math.max(1, job.workers()) + " and give trainers as many more CPUs, or pack the images (swav data"
+                        + 2 * Math.max(1, job.workers())
+                        + " and give trainers as many more CPUs, or pack the images (swav data"
                         + " pack)");
     }
 
@@ -164,7 +171,8 @@ public final class LearningDoctor {
         return median(window, figure).orElse(Double.NaN);
     }
 
-    private static OptionalDouble median(List<HistoryRecord> records, Function<HistoryRecord, @Nullable Double> figure) {
+    private static OptionalDouble median(
+            List<HistoryRecord> records, Function<HistoryRecord, @Nullable Double> figure) {
         double[] known = records.stream()
                 .map(figure)
                 .filter(Objects::nonNull)

@@ -30,7 +30,8 @@ public final class LearningHistory {
     public void add(HistoryRecord one) {
         records.put(one.step(), one);
         if (records.size() > MOST) {
-            List<Long> older = records.keySet().stream().limit(records.size() - NEWEST).toList();
+            List<Long> older =
+                    records.keySet().stream().limit(records.size() - NEWEST).toList();
             for (int i = 1; i < older.size(); i += 2) {
                 records.remove(older.get(i));
             }
@@ -58,8 +59,11 @@ public final class LearningHistory {
 
     /** Returns the last records, oldest first. */
     public List<HistoryRecord> last(int count) {
-        List<HistoryRecord> newest = records.descendingMap().values().stream().limit(count).toList();
-        return newest.stream().sorted((a, b) -> Long.compare(a.step(), b.step())).toList();
+        List<HistoryRecord> newest =
+                records.descendingMap().values().stream().limit(count).toList();
+        return newest.stream()
+                .sorted((a, b) -> Long.compare(a.step(), b.step()))
+                .toList();
     }
 
     /** Returns a JSON object a line. */

@@ -31,7 +31,14 @@ public final class LearningMonitor {
      * @param time milliseconds since 1970
      */
     public record Step(
-            long applied, long epoch, double learningRate, StepResult result, int world, long waited, long nanos, long time) {}
+            long applied,
+            long epoch,
+            double learningRate,
+            StepResult result,
+            int world,
+            long waited,
+            long nanos,
+            long time) {}
 
     private final LongFunction<LearningContext> job;
     private final LearningHistory history = new LearningHistory();
@@ -171,6 +178,8 @@ public final class LearningMonitor {
 
     /** Rounds to five digits: enough for a curve, and lines stay short. */
     private static double round(double value) {
-        return Double.isFinite(value) && value != 0 ? Double.parseDouble(String.format(Locale.ROOT, "%.4e", value)) : value;
+        return Double.isFinite(value) && value != 0
+                ? Double.parseDouble(String.format(Locale.ROOT, "%.4e", value))
+                : value;
     }
 }

@@ -58,8 +58,7 @@ final class ConsoleProgress implements AutoCloseable {
             bar.maxHint(steps);
             bar.stepTo(step);
             bar.setExtraMessage(String.format(
-                    Locale.ROOT,
-                    " loss %.4f, spread %s, world %d", outcome.loss(), spread(outcome), world));
+                    Locale.ROOT, " loss %.4f, spread %s, world %d", outcome.loss(), spread(outcome), world));
             return;
         }
         if (lastStep >= 0 && now - lastTime < LINE_NANOS && step < steps) {

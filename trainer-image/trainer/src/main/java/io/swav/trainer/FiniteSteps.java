@@ -34,6 +34,7 @@ final class FiniteSteps {
     private final Optional<CheckpointWriter> writer;
     /** Nanoseconds for which this rank has waited for images in the present step. */
     private long waited;
+
     private long failedAt = -1;
     private long repairedAt = -1;
     /** The report of a dropped state that is due once a state is shared again. */

@@ -24,8 +24,7 @@ final class HistoryWriter implements AutoCloseable {
 
     private final Optional<HistoryStore> store;
     private final LearningMonitor monitor;
-    private final ExecutorService thread =
-            Executors.newSingleThreadExecutor(DaemonThreads.named("history"));
+    private final ExecutorService thread = Executors.newSingleThreadExecutor(DaemonThreads.named("history"));
     private final AtomicBoolean busy = new AtomicBoolean();
     private boolean leads;
     private boolean isDue;
@@ -77,14 +76,18 @@ final class HistoryWriter implements AutoCloseable {
                 earlier.ifPresent(found -> monitor.merge(found.records(), upTo));
                 earlier.map(LearningHistory.Parsed::unreadable)
                         .filter(lines -> lines > 0)
-                        .ifPresent(lines -> LOG.warn("{} lines of {} are no records and are left out", lines, to.uri()));
+                        .ifPresent(
+                                lines -> LOG.warn("{} lines of {} are no records and are left out", lines, to.uri()));
                 merged = true;
             }
             to.write(monitor.lines(), in);
             failing = false;
         } catch (IOException | RuntimeException e) {
             if (!failing) {
-                LOG.warn("cannot write the history {}; training continues, and it is tried again: {}", to.uri(), e.toString());
+                LOG.warn(
+                        "cannot write the history {}; training continues, and it is tried again: {}",
+                        to.uri(),
+                        e.toString());
             }
             failing = true;
         } finally {

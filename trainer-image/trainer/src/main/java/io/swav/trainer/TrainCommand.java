@@ -200,8 +200,7 @@ public final class TrainCommand implements Callable<Integer> {
             TrainerConfig settings = TrainerConfig.of(spec, env);
             outside.worlds().limit(settings.groups());
             progress.job(settings.globalBatch(), spec.replicas(), schedule);
-            LearningMonitor learning =
-                    new LearningMonitor(steps -> LearningContext.of(spec, steps), schedule.steps());
+            LearningMonitor learning = new LearningMonitor(steps -> LearningContext.of(spec, steps), schedule.steps());
             progress.learning(learning);
             SettingsDoubts.of(spec, OptionalLong.of(schedule.steps())).forEach(doubt -> LOG.warn("{}", doubt));
             progress.data(batches.inventory().reported().with(null, batches.notUsed()));

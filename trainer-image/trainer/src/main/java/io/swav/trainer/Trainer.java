@@ -77,12 +77,8 @@ public final class Trainer implements AutoCloseable {
             progress.leaving();
         });
         this.console = new ConsoleProgress(
-                schedule,
-                config.globalBatch(),
-                components.learning().chance(),
-                ConsoleProgress.onTerminal());
-        this.history =
-                new HistoryWriter(components.store().map(CheckpointCatalog::history), components.learning());
+                schedule, config.globalBatch(), components.learning().chance(), ConsoleProgress.onTerminal());
+        this.history = new HistoryWriter(components.store().map(CheckpointCatalog::history), components.learning());
         Optional<CheckpointWriter> writer =
                 components.store().map(store -> new CheckpointWriter(store, components.machine(), progress));
         this.state = new LocalTrainingState(

@@ -5,7 +5,6 @@ import static org.awaitility.Awaitility.await;
 
 import ai.djl.ndarray.NDManager;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.learning.LearningMonitor;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerReport;
@@ -19,6 +18,7 @@ import io.swav.collective.PeerListener;
 import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.common.Deadline;
 import io.swav.data.CropBatches;
+import io.swav.learning.LearningMonitor;
 import io.swav.membership.ReachTracker;
 import io.swav.membership.WorldFormation;
 import io.swav.membership.WorldSource;

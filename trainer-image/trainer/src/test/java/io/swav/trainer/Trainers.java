@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.swav.learning.LearningContext;
 import io.swav.api.DataLedger;
 import io.swav.api.EpochSchedule;
 import io.swav.api.LiveSettings;
@@ -14,6 +13,7 @@ import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import io.swav.data.CropBatches;
+import io.swav.learning.LearningContext;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
