@@ -53,5 +53,9 @@ public enum ConditionReason {
     CannotResume,
     InTime,
     TooSlow,
-    NoCheckpointUri
+    NoCheckpointUri,
+    // learning
+    Diagnosed,
+    Passed,
+    Doubtful
 }

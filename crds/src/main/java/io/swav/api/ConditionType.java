@@ -14,5 +14,14 @@ public enum ConditionType {
     Failed,
     CheckpointsSaved,
     CheckpointExceedsNotice,
-    WeightsNotKept
+    WeightsNotKept,
+    DoubtfulSettings,
+    // what keeps a job from learning, see Diagnosis
+    NothingLearned,
+    Collapsed,
+    DeadPrototypes,
+    Diverging,
+    FrozenTooLong,
+    TooManyPrototypes,
+    StarvedByData
 }

@@ -231,9 +231,6 @@ public record SwavJobStatus(
             @JsonPropertyDescription("Images per second over all trainers (images, not crops).") @Nullable
             Double imagesPerSecond,
 
-            @JsonPropertyDescription("Prototypes in use: exp of the entropy of the mean code, from 1 to K.") @Nullable
-            Double prototypePerplexity,
-
             @JsonPropertyDescription("kNN top-1 of the finished model on data.evalUri, percent.") @Nullable
             Double knnTop1,
 
@@ -244,7 +241,10 @@ public record SwavJobStatus(
             Long skippedSamples,
 
             @JsonPropertyDescription("What the trainers found at data.uri.") @Nullable
-            DataInventory data) {}
+            DataInventory data,
+
+            @JsonPropertyDescription("Whether the network learns, by the last step.") @Nullable
+            LearningFigures learning) {}
 
     /** One complete checkpoint. */
     @JsonIgnoreProperties(ignoreUnknown = true)

@@ -17,7 +17,6 @@ import org.jspecify.annotations.Nullable;
  * @param steps global steps in the whole job
  * @param loss of the last applied step, mean over the global batch, nats
  * @param imagesPerSecond global images per second (images, not crops), over the last reporting interval
- * @param prototypePerplexity exp of the entropy of the mean code over the global batch, in [1, K]
  * @param message for people: what failed, or what the trainer waits for
  * @param lostPeer uid of the member whose connection failed in the last attempt; null once a world has formed since
  * @param awaitingPeers whether training waits for other members now: for them to connect, or inside a collective
@@ -41,6 +40,8 @@ import org.jspecify.annotations.Nullable;
  *     need not report that themselves
  * @param nextWithin seconds within which the next report of this trainer comes while no other member reports for it; null
  *     for 2
+ * @param learning whether the network learns; null before the first step, and from a version that does not report it
+ * @param diagnoses what keeps it from learning now; null while that is not known, so that what was said stays
  * @param time ISO-8601 instant of this report
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
@@ -56,7 +57,6 @@ public record TrainerReport(
         int epoch,
         @Nullable Double loss,
         @Nullable Double imagesPerSecond,
-        @Nullable Double prototypePerplexity,
         @Nullable Double knnTop1,
         long skippedSamples,
         @Nullable String message,
@@ -75,7 +75,18 @@ public record TrainerReport(
         @Nullable DataInventory data,
         boolean heardAll,
         @Nullable Double nextWithin,
+        @Nullable LearningFigures learning,
+        @Nullable List<Diagnosed> diagnoses,
         String time) {
+
+    /**
+     * A diagnosis that holds.
+     *
+     * @param what its name, a {@link Diagnosis} or one of a later version
+     * @param why the figures that show it, and the settings to change, in sentences
+     */
+    @JsonIgnoreProperties(ignoreUnknown = true)
+    public record Diagnosed(String what, String why) {}
 
     /**
      * The last step that was not finite, in the world in which it was. All its ranks report the same.

@@ -42,6 +42,7 @@ final class ConditionStatus {
         DataStatus.addTo(status.conditions, facts);
         status.addEnds();
         facts.snapshot().accepted().ifPresent(spec -> checkpoints.addTo(status.conditions, spec));
+        LearningStatus.addTo(status.conditions, facts);
         return status.conditions.list();
     }
 

@@ -49,7 +49,15 @@ final class JobEvents {
             ConditionType.Suspended,
             ConditionType.Admitted,
             ConditionType.CheckpointExceedsNotice,
-            ConditionType.WeightsNotKept);
+            ConditionType.WeightsNotKept,
+            ConditionType.DoubtfulSettings,
+            ConditionType.NothingLearned,
+            ConditionType.Collapsed,
+            ConditionType.DeadPrototypes,
+            ConditionType.Diverging,
+            ConditionType.FrozenTooLong,
+            ConditionType.TooManyPrototypes,
+            ConditionType.StarvedByData);
 
     private static final Set<String> AS_WANTED =
             Set.of(ConditionType.Complete.name(), ConditionType.Suspended.name(), ConditionType.Admitted.name());

@@ -8,6 +8,7 @@ import io.prometheus.metrics.model.snapshots.MetricMetadata;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import io.swav.api.ConditionType;
+import io.swav.api.LearningFigures;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.CheckpointEntry;
@@ -36,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  * list of rows first, so it has all metrics of a job or none. Prometheus' own client asks for all rows once a scrape; meters
  * of Micrometer would be 30 objects and as many map entries for each job.
  *
- * <p>Rows of 10,000 jobs must stay under 20 MB, so zeros that follow from something else are left out: what a world counts
+ * <p>Rows of 10,000 jobs must stay under 25 MB, so zeros that follow from something else are left out: what a world counts
  * before there is one, and conditions that are False while nothing is wrong.
  */
 final class JobMetrics implements MultiCollector {
@@ -65,7 +66,37 @@ final class JobMetrics implements MultiCollector {
             gauge("steps", "global steps of the job", progress(Progress::steps)),
             gauge("loss", "loss of the last step, nats", progress(Progress::loss)),
             gauge("images_per_second", "images per second over all trainers", progress(Progress::imagesPerSecond)),
-            gauge("prototype_perplexity", "prototypes in use, from 1 to K", progress(Progress::prototypePerplexity)),
+            gauge(
+                    "loss_of_chance",
+                    "ln K, the loss of a network that tells no images apart",
+                    learning(LearningFigures::lossOfChance)),
+            gauge(
+                    "embedding_spread",
+                    "standard deviation of embeddings, 1 spread, 0 equal",
+                    learning(LearningFigures::embeddingSpread)),
+            gauge(
+                    "prediction_perplexity",
+                    "exp of the entropy of the mean prediction, from 1 to K",
+                    learning(LearningFigures::predictionPerplexity)),
+            gauge(
+                    "prediction_entropy",
+                    "mean entropy of a prediction, nats",
+                    learning(LearningFigures::predictionEntropy)),
+            gauge(
+                    "information",
+                    "mutual information of image and prototype, nats",
+                    learning(LearningFigures::information)),
+            gauge(
+                    "dead_prototypes",
+                    "share of prototypes that are no image's best",
+                    learning(LearningFigures::deadPrototypes)),
+            gauge("gradient_norm", "Euclidean norm of the gradients", learning(LearningFigures::gradientNorm)),
+            gauge(
+                    "feature_rank",
+                    "RankMe of the backbone's features of one group",
+                    learning(LearningFigures::featureRank)),
+            gauge("data_wait", "share of the time that rank 0 waits for images", learning(LearningFigures::dataWait)),
+            gauge("knn_top1", "kNN top-1 on data.evalUri, percent", progress(Progress::knnTop1)),
             gauge("preemptions", "pods that were preempted", ledger(Ledger::preemptions)),
             gauge("failures", "failures: pods that fail together are one", ledger(Ledger::failures)),
             gauge("hangs", "hangs: pods that hang together are one", ofWorlds(Ledger::hangs)),
@@ -186,6 +217,11 @@ final class JobMetrics implements MultiCollector {
 
     private static Function<SwavJobStatus, @Nullable Number> progress(Function<Progress, @Nullable Number> value) {
         return of(SwavJobStatus::progress, value);
+    }
+
+    private static Function<SwavJobStatus, @Nullable Number> learning(
+            Function<LearningFigures, @Nullable Number> value) {
+        return progress(progress -> progress.learning() == null ? null : value.apply(progress.learning()));
     }
 
     private static Function<SwavJobStatus, @Nullable Number> ledger(Function<Ledger, @Nullable Number> value) {

@@ -2,6 +2,7 @@ package io.swav.operator;
 
 import io.swav.api.ConditionType;
 import io.swav.api.DataInventory;
+import io.swav.api.LearningFigures;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.SwavJobStatus;
@@ -156,10 +157,7 @@ final class JobPage {
         Optional.ofNullable(status.progress()).ifPresent(p -> {
             figure("loss", HumanFormat.number(p.loss()));
             figure("images per second", HumanFormat.number(p.imagesPerSecond()));
-            figure(
-                    "prototypes in use",
-                    HumanFormat.number(p.prototypePerplexity())
-                            + spec.map(s -> " of " + s.model().prototypes()).orElse(""));
+            Optional.ofNullable(p.learning()).ifPresent(this::learning);
             if (p.knnTop1() != null) {
                 figure("kNN top-1", HumanFormat.number(p.knnTop1()) + " %");
             }
@@ -170,6 +168,23 @@ final class JobPage {
         });
         Optional.ofNullable(status.ledger()).ifPresent(this::ledger);
         html.raw("</dl>\n");
+    }
+
+    private void learning(LearningFigures learning) {
+        figure("loss of chance, ln K", learning.lossOfChance());
+        figure("spread of embeddings, 0 to 1", learning.embeddingSpread());
+        figure("prototypes predicted", learning.predictionPerplexity());
+        figure("information, nats", learning.information());
+        figure("share of dead prototypes", learning.deadPrototypes());
+        figure("rank of features", learning.featureRank());
+        figure("gradient norm", learning.gradientNorm());
+        figure("share of time waiting for images", learning.dataWait());
+    }
+
+    private void figure(String name, @Nullable Double value) {
+        if (value != null) {
+            figure(name, HumanFormat.number(value));
+        }
     }
 
     private void data(DataInventory data) {

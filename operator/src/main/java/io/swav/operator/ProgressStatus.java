@@ -2,6 +2,7 @@ package io.swav.operator;
 
 import io.swav.api.DataInventory;
 import io.swav.api.EpochSchedule;
+import io.swav.api.LearningFigures;
 import io.swav.api.SwavJobStatus.Phase;
 import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.TrainerReport;
@@ -40,11 +41,11 @@ final class ProgressStatus {
                 reported.epochsSince(),
                 reported.loss(),
                 0.0,
-                reported.prototypePerplexity(),
                 reported.knnTop1(),
                 null,
                 reported.skippedSamples(),
-                reported.data());
+                reported.data(),
+                reported.learning());
     }
 
     private static @Nullable Progress latest(StatusFacts facts) {
@@ -72,13 +73,32 @@ final class ProgressStatus {
                 epochs.map(EpochSchedule.Change::step).filter(step -> step > 0).orElse(null),
                 shown(report.loss()),
                 shown(report.imagesPerSecond()),
-                shown(report.prototypePerplexity()),
                 shown(knn),
                 finished ? Long.valueOf(0) : etaSeconds(report, facts.snapshot()),
                 facts.snapshot().reports().values().stream()
                         .mapToLong(TrainerReport::skippedSamples)
                         .sum(),
-                data(facts.snapshot(), old));
+                data(facts.snapshot(), old),
+                learning(report, old));
+    }
+
+    /** Figures that come only every so many steps stay until the next. */
+    private static @Nullable LearningFigures learning(TrainerReport report, @Nullable Progress old) {
+        LearningFigures now = report.learning();
+        LearningFigures before = old == null ? null : old.learning();
+        if (now == null) {
+            return before;
+        }
+        return new LearningFigures(
+                shown(now.lossOfChance()),
+                shown(now.embeddingSpread()),
+                shown(now.predictionPerplexity()),
+                shown(now.predictionEntropy()),
+                shown(now.information()),
+                shown(now.deadPrototypes() == null && before != null ? before.deadPrototypes() : now.deadPrototypes()),
+                shown(now.gradientNorm()),
+                shown(now.featureRank() == null && before != null ? before.featureRank() : now.featureRank()),
+                shown(now.dataWait()));
     }
 
     /** Trainers in a world leave it out; all of them have found the same. */

@@ -21,14 +21,14 @@ import org.junit.jupiter.api.Test;
 
 class JobMetricsTest {
     private static final int MANY = 3_000;
-    private static final int BYTES_OF_A_JOB = 2_048;
+    private static final int BYTES_OF_A_JOB = 2_560;
     /** The status of a job in the midst of training, with everything that is exported. */
     private static final SwavJobStatus RUNNING =
             status("""
             replicas: 8
             readyReplicas: 8
             world: {generation: 12, size: 8, members: [], since: a}
-            progress: {step: 123456, steps: 312500, epoch: 3, loss: 5.123, imagesPerSecond: 12345, prototypePerplexity: 2345.6}
+            progress: {step: 123456, steps: 312500, epoch: 3, loss: 5.123, imagesPerSecond: 12345, learning: {lossOfChance: 8.006, embeddingSpread: 0.9876, predictionPerplexity: 2345.6, predictionEntropy: 5.4, information: 1.2, deadPrototypes: 0.01, gradientNorm: 12.3, featureRank: 45.6, dataWait: 0.01}}
             checkpoints: [{step: 123000, samples: 1, worldSize: 8, uri: u, digest: d, verified: true, time: t, bytes: 1234567890,
               seconds: 12.34}]
             ledger: {goodput: 0.987, stepsLost: 3, preemptions: 4, failures: 1, hangs: 0, recentFailures: 0, notFinite: 0,
@@ -143,7 +143,7 @@ class JobMetricsTest {
     }
 
     @Test
-    void aJobCostsLessThanTwoKilobytesOfAScrape() {
+    void aJobCostsLessThanTwoAndAHalfKilobytesOfAScrape() {
         for (SwavJobStatus status : List.of(RUNNING, PENDING)) {
             IntStream.range(0, 100).forEach(i -> metrics.record(job(i), status));
             long bytes = lines().mapToLong(line -> line.getBytes(StandardCharsets.UTF_8).length + 1)

@@ -33,7 +33,7 @@ class JobPageTest {
                 observedGeneration: 1, phase: Running, replicas: 3, readyReplicas: 2,
                 world: {generation: 12, size: 2, members: [busy-1, busy-4], since: '2026-11-26T07:55:00Z'},
                 progress: {step: 1250, steps: 5000, epoch: 12, loss: 3.5, imagesPerSecond: 1234.5, etaSeconds: 5400,
-                  prototypePerplexity: 81.2, knnTop1: 51.25, skippedSamples: 0,
+                  learning: {embeddingSpread: 0.812}, knnTop1: 51.25, skippedSamples: 0,
                   data: {images: 1281167, ignored: 2, ignoredReasons: "2 hidden (first .x)"}},
                 checkpoints: [{step: 1200, samples: 1, worldSize: 3, uri: 'file:///ck/step-1200', digest: a, bytes: 222000000,
                   seconds: 1.5, verified: true, time: '2026-11-26T07:59:00Z'},
@@ -56,7 +56,7 @@ class JobPageTest {
         assertThat(text)
                 .contains("1 job", "this operator leads", "busy", "ns", "Running", "2 of 3 wanted trainers train")
                 .contains("step 1,250 of 5,000, 25.0 %, epoch 12, 1 h 30 min to go")
-                .contains("81.20 of 3000", "51.25 %", "1,234.50", "12, since 5 min ago")
+                .contains("spread of embeddings, 0 to 1", "0.81", "51.25 %", "1,234.50", "12, since 5 min ago")
                 .contains("95.4 %", "Hang 61.50, Preemption 4")
                 .contains("the pod was evicted", "1,249", "0.75", "5 min 1 s ago")
                 .contains("1,281,167", "2 hidden (first .x)")

@@ -154,6 +154,32 @@ class StatusBuilderTest {
     }
 
     @Test
+    void aDiagnosisIsAConditionThatPassesAndStaysWhileNothingIsKnown() {
+        SwavJob job = Jobs.job("replicas: 1");
+        SwavJobStatus none = status(job, List.of(), WORLD, PlannerState.EMPTY, diagnosed("[]"));
+        assertThat(none.condition(ConditionType.Collapsed)).isEmpty();
+
+        String found = "[{what: Collapsed, why: lower the rate}, {what: OfALaterVersion, why: x}]";
+        SwavJobStatus collapsed = status(job, List.of(), WORLD, PlannerState.EMPTY, diagnosed(found));
+        assertThat(collapsed.isTrue(ConditionType.Collapsed)).isTrue();
+        assertThat(condition(collapsed, ConditionType.Collapsed).message()).isEqualTo("lower the rate");
+        assertThat(requireNonNull(requireNonNull(collapsed.progress()).learning())
+                        .embeddingSpread())
+                .isEqualTo(.01235);
+
+        job.setStatus(collapsed);
+        SwavJobStatus unknown = status(job, List.of(), WORLD, PlannerState.EMPTY, report("b", "Training", 4, 8));
+        assertThat(unknown.isTrue(ConditionType.Collapsed)).isTrue();
+        SwavJobStatus passed = status(job, List.of(), WORLD, PlannerState.EMPTY, diagnosed("[]"));
+        assertThat(condition(passed, ConditionType.Collapsed).reason()).isEqualTo("Passed");
+    }
+
+    private static TrainerReport diagnosed(String diagnoses) {
+        return Jobs.report("{pod: b, uid: uid-b, state: Training, generation: 4, step: 7, steps: 200, time: t,"
+                + " learning: {embeddingSpread: 0.0123456}, diagnoses: " + diagnoses + "}");
+    }
+
+    @Test
     void showsStepsThatAreRepeatedFromACheckpoint() {
         SwavJob job = Jobs.job("replicas: 1");
         job.setStatus(before(100));

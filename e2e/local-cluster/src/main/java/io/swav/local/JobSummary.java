@@ -5,7 +5,7 @@ import io.swav.api.SwavJobStatus;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
-/** Summarizes a SwavJob's progress in one line: step, loss, images per second, prototype perplexity, world. */
+/** Summarizes a SwavJob's progress in one line: step, loss, images per second, ln K and spread of embeddings, world. */
 public final class JobSummary {
     private JobSummary() {}
 
@@ -23,7 +23,10 @@ public final class JobSummary {
                     .append(text("%d", progress.steps()));
             line.append("  loss ").append(text("%.4f", progress.loss()));
             line.append("  ").append(text("%.0f", progress.imagesPerSecond())).append(" img/s");
-            line.append("  perplexity ").append(text("%.1f", progress.prototypePerplexity()));
+            if (progress.learning() != null) {
+                line.append(" of ").append(text("%.2f", progress.learning().lossOfChance()));
+                line.append("  spread ").append(text("%.2f", progress.learning().embeddingSpread()));
+            }
         }
         if (status.world() != null) {
             line.append("  world ").append(status.world().size());

@@ -4,6 +4,7 @@ import io.fabric8.kubernetes.api.model.EnvVar;
 import io.fabric8.kubernetes.api.model.Pod;
 import io.swav.api.EpochSchedule;
 import io.swav.api.Fingerprints;
+import io.swav.api.LearningFigures;
 import io.swav.api.ReachReport;
 import io.swav.api.ResourceNames;
 import io.swav.api.TrainerEnv;
@@ -14,6 +15,7 @@ import io.swav.trainer.ReportSink;
 import io.swav.trainer.ReportTurns;
 import java.io.IOException;
 import java.time.Instant;
+import java.util.List;
 import java.util.TreeMap;
 
 /** A trainer that computes nothing, and reports through the real trainer's code as if it did. */
@@ -128,6 +130,9 @@ public final class SimulatedTrainer {
         state = State.Done;
     }
 
+    private static final LearningFigures FIGURES =
+            new LearningFigures(8.006, 0.9876, 1234.0, 5.432, 1.234, 0.0123, 12.34, 56.78, 0.0123);
+
     private TrainerReport current() {
         long kept = step - entered;
         TrainerReport.Regroup regroup = generation == 0
@@ -144,7 +149,6 @@ public final class SimulatedTrainer {
                 0,
                 8.0 - step * 1e-4,
                 512.0,
-                1500.0,
                 null,
                 0,
                 null,
@@ -163,6 +167,8 @@ public final class SimulatedTrainer {
                 null,
                 state == State.Training && kept > 0,
                 ReportTurns.nextWithin(place().trainers()),
+                FIGURES,
+                List.of(),
                 Instant.now().toString());
     }
 }

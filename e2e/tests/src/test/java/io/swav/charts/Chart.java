@@ -36,7 +36,7 @@ public final class Chart {
             Map.entry("no metrics", "{metrics: {service: false}, podDisruptionBudget: {enabled: false}}"),
             Map.entry("monitoring", """
                     {metrics: {serviceMonitor: {enabled: true, labels: {release: prometheus}},
-                     prometheusRule: {enabled: true, stuckAfter: 2h, collapsedBelow: 1.5},
+                     prometheusRule: {enabled: true, stuckAfter: 2h},
                      dashboard: {enabled: true, namespace: grafana}}}"""),
             Map.entry("queues", "{kueue: {enabled: true}, preemptionCost: {enabled: true}, namespaces: [team-a]}"),
             Map.entry("authentication", """

@@ -235,8 +235,8 @@ final class FakeTrainers implements AutoCloseable {
                 .put("step", step)
                 .put("steps", 100)
                 .put("loss", 3.25)
-                .put("imagesPerSecond", 128.5)
-                .put("prototypePerplexity", 9.5);
+                .put("imagesPerSecond", 128.5);
+        report.putObject("learning").put("embeddingSpread", 0.95);
         if (state == TrainerReport.State.Training) {
             report.put("stalledSeconds", 0.1);
         }

@@ -91,6 +91,7 @@ public final class CheckpointCatalog implements AutoCloseable {
     private final CheckpointCommitter committer;
     private final CheckpointPruner pruner;
     private final NotFiniteCaptures captures;
+    private final HistoryStore history;
     private volatile List<String> classes = List.of();
 
     /**
@@ -120,6 +121,7 @@ public final class CheckpointCatalog implements AutoCloseable {
         this.committer = new CheckpointCommitter(store, files, index, owner, guard);
         this.pruner = new CheckpointPruner(store, files, index, owner, guard, keep);
         this.captures = new NotFiniteCaptures(store, guard);
+        this.history = new HistoryStore(store, guard);
     }
 
     /** Sets the names of the training set's classes, which an exported backbone carries. */
@@ -354,6 +356,11 @@ public final class CheckpointCatalog implements AutoCloseable {
     /** Returns the captures of steps that were not finite; they may be used while another thread uses the catalog. */
     public NotFiniteCaptures captures() {
         return captures;
+    }
+
+    /** Returns the job's history; it may be used while another thread uses the catalog. */
+    public HistoryStore history() {
+        return history;
     }
 
     private Store.Sink export(long generation) throws IOException {

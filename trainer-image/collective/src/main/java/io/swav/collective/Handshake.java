@@ -37,7 +37,7 @@ final class Handshake {
     static final Duration TIME_LIMIT = Duration.ofSeconds(3);
 
     static final int MAGIC = 0x53774156;
-    static final int VERSION = 6;
+    static final int VERSION = 7;
     static final int NONCE = 32;
     static final int MAC = 32;
     private static final String ALGORITHM = "HmacSHA256";

@@ -22,7 +22,7 @@ record AssignedMicroBatch(StepContext step, ScoredMicroBatch scored, List<List<N
         scored.backward(loss(flats), flats, done);
     }
 
-    /** Writes each group's loss and code sums into its flat array; returns d loss / d scores of each. */
+    /** Writes each group's loss and the sums of its health into its flat array; returns d loss / d scores of each. */
     private List<NDArray> loss(List<NDArray> flats) {
         StepSettings settings = step.settings;
         SwappedPrediction prediction = new SwappedPrediction(
@@ -31,15 +31,15 @@ record AssignedMicroBatch(StepContext step, ScoredMicroBatch scored, List<List<N
         try (NDManager scope = step.manager.newSubManager()) {
             for (int i = 0; i < codesBK.size(); i++) {
                 NDArray loss = step.layout.loss(scope, flats.get(i));
-                NDArray usedK = step.layout.codes(scope, flats.get(i));
+                NDArray health = step.layout.health(scope, flats.get(i));
                 List<NDArray> scoresBK = scored.scores(scored.firstGroup() + i, settings.allCrops());
                 List<NDArray> slopesBK = scored.perCrop(dScoresBK.get(i), settings.allCrops());
                 loss.addi(prediction.group(scope, scoresBK, codesBK.get(i), slopesBK));
-                for (NDArray codeBK : codesBK.get(i)) {
-                    NDArray sumsK = codeBK.sum(new int[] {0});
-                    usedK.addi(sumsK);
-                    sumsK.close();
-                }
+                HealthSums.write(
+                        scored.embeddings(scored.firstGroup() + i, settings.assigned()),
+                        scoresBK.subList(0, settings.assigned()),
+                        settings.temperature(),
+                        health);
                 scoresBK.forEach(NDArray::close);
                 slopesBK.forEach(NDArray::close);
             }

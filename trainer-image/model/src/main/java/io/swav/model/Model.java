@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.zip.CRC32;
 
 /**
@@ -209,7 +210,8 @@ public final class Model {
         try (NDManager scope = manager.newSubManager();
                 Lanes lanes = lanes(scope, Tape.TapeMode.SCORE)) {
             NDArray batch = scope.zeros(new Shape(statisticsSize(resolutions.size())));
-            NDArray embeddingsBD = forward(lanes, List.of(resolutions), batch).get(0);
+            NDArray embeddingsBD =
+                    forward(lanes, List.of(resolutions), batch, pooled -> {}).get(0);
             embeddingsBD.attach(manager);
             update(batch, resolutions.size());
             return embeddingsBD;
@@ -231,9 +233,11 @@ public final class Model {
      * @param perGroup for each group, for each resolution, (rows, 3, S, S)
      * @param batchStatistics flat, {@link #statisticsSize} elements: receives every batch norm's mean and unbiased
      *     variance, the backbone's once for each resolution, then the head's; kept until backward has run
+     * @param pooled receives the backbone's features of each group's first resolution, (rows, F)
      * @return embeddings of each group, (all rows, D), on its tape
      */
-    List<NDArray> forward(Lanes lanes, List<List<NDArray>> perGroup, NDArray batchStatistics) {
+    List<NDArray> forward(
+            Lanes lanes, List<List<NDArray>> perGroup, NDArray batchStatistics, Consumer<List<NDArray>> pooled) {
         int resolutions = perGroup.get(0).size();
         List<List<NDArray>> features = new ArrayList<>();
         for (int r = 0; r < resolutions; r++) {
@@ -243,6 +247,7 @@ public final class Model {
             features.add(backbone.forward(
                     lanes, perGroup.stream().map(passes -> passes.get(of)).toList()));
         }
+        pooled.accept(features.get(0));
         List<NDArray> joined = new ArrayList<>();
         for (int lane = 0; lane < perGroup.size(); lane++) {
             int of = lane;

@@ -36,19 +36,44 @@ record Reducing(
                     sum(scope, norms.parameters()),
                     sum(scope, norms.gradients()),
                     sum(scope, step.layout.statistics(scope, total)),
-                    step.layout.codes(scope, total)));
+                    norms.gradients(),
+                    step.layout.health(scope, total)));
         }
         StepAgreement agreement = StepAgreement.of(seen, 1);
         int next = 1 + StepAgreement.LENGTH;
-        double perplexity = perplexity(Arrays.copyOfRange(seen, next + 3, seen.length));
+        Optional<String> notFinite = notFinite(seen[0], seen[next], seen[next + 1], seen[next + 2]);
+        Optional<StepHealth> health = notFinite.isEmpty()
+                ? Optional.of(health(seen, next + 3, (int) norms.gradients().size()))
+                : Optional.empty();
         return new Reduced(
                 step,
                 microBatches,
-                new StepResult(seen[0], perplexity, agreement.vote(), agreement.diverged()),
+                new StepResult(seen[0], health, agreement.vote(), agreement.diverged()),
                 total,
                 norms,
-                notFinite(seen[0], seen[next], seen[next + 1], seen[next + 2]),
+                notFinite,
                 new CommunicationTimes(communication.pieces(), communication.waited()));
+    }
+
+    /**
+     * Returns the health from what was read.
+     *
+     * @param from where the norms of the gradients begin; the sums follow
+     * @param parameters the number of norms
+     */
+    private StepHealth health(double[] seen, int from, int parameters) {
+        double squares = 0;
+        for (int i = from; i < from + parameters; i++) {
+            squares += seen[i] * seen[i];
+        }
+        long crops = (long) step.settings.batch() * step.settings.assigned();
+        return StepHealth.of(
+                Arrays.copyOfRange(seen, from + parameters, seen.length),
+                step.layout.prototypes(),
+                step.layout.features(),
+                crops,
+                Math.sqrt(squares),
+                step.featureRank());
     }
 
     /** All ranks hold the same sums, so all of them decide the same. */
@@ -84,20 +109,5 @@ record Reducing(
             }
             return norms;
         }
-    }
-
-    /** Returns exp of the entropy of the distribution that is proportional to {@code sums}. */
-    private static double perplexity(double[] sums) {
-        double mass = 0;
-        for (double sum : sums) {
-            mass += sum;
-        }
-        double entropy = 0;
-        for (double sum : sums) {
-            if (sum > 0) {
-                entropy -= sum / mass * Math.log(sum / mass);
-            }
-        }
-        return Math.exp(entropy);
     }
 }

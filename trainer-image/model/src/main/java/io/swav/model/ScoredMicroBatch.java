@@ -46,7 +46,7 @@ final class ScoredMicroBatch {
         this.rows =
                 passes.get(0).stream().mapToLong(pass -> pass.getShape().get(0)).toArray();
         this.statistics = step.manager.zeros(new Shape(step.model.statisticsSize(rows.length)));
-        Graph first = run(keep ? Tape.TapeMode.TRAIN : Tape.TapeMode.SCORE);
+        Graph first = run(keep ? Tape.TapeMode.TRAIN : Tape.TapeMode.SCORE, this::sampleFeatures);
         this.embeddingsBD = first.embeddingsBD();
         embeddingsBD.forEach(group -> group.attach(step.manager));
         this.scoresBK = embeddingsBD.stream()
@@ -61,12 +61,18 @@ final class ScoredMicroBatch {
         }
     }
 
-    private Graph run(Tape.TapeMode mode) {
+    private void sampleFeatures(List<NDArray> pooled) {
+        if (microBatch.from() == 0) {
+            step.sampleFeatures(pooled.get(0));
+        }
+    }
+
+    private Graph run(Tape.TapeMode mode, Consumer<List<NDArray>> pooled) {
         List<Tape> tapes = IntStream.range(0, groups())
                 .mapToObj(i -> new Tape(step.manager, mode, step.settings.precision(), step.weights))
                 .toList();
         Lanes lanes = new Lanes(tapes, microBatch.batchStatistics(), recompute);
-        return new Graph(lanes, step.model.forward(lanes, passes, statistics));
+        return new Graph(lanes, step.model.forward(lanes, passes, statistics, pooled));
     }
 
     private void closePasses() {
@@ -124,7 +130,7 @@ final class ScoredMicroBatch {
     void backward(List<NDArray> dScoresBK, List<NDArray> flats, Consumer<String> done) {
         Graph forward = graph.orElseGet(() -> {
             microBatch.batchStatistics().rewind(0);
-            return run(Tape.TapeMode.TRAIN);
+            return run(Tape.TapeMode.TRAIN, pooled -> {});
         });
         if (microBatch.first()) {
             try (NDArray place = step.layout.statistics(step.manager, flats.get(0))) {

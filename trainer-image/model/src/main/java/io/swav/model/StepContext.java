@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.function.Consumer;
 
 /**
@@ -20,6 +21,10 @@ import java.util.function.Consumer;
  */
 final class StepContext implements AutoCloseable {
     private static final double NORMALIZE_EPSILON = 1e-12;
+    /** Features are kept once in so many steps, for their rank: it takes milliseconds. */
+    static final long FEATURES_EVERY = 50;
+    /** The most rows that are kept. */
+    private static final long FEATURE_ROWS = 128;
 
     final StepSettings settings;
     final Model model;
@@ -38,6 +43,7 @@ final class StepContext implements AutoCloseable {
     /** All weights by name, with those prototypes. */
     final Map<String, NDArray> weights;
 
+    private Optional<NDArray> featuresNF = Optional.empty();
     private final List<CommunicationThread> threads = new ArrayList<>();
 
     StepContext(
@@ -81,6 +87,27 @@ final class StepContext implements AutoCloseable {
     FlatLayout moved() {
         boolean frozen = globalStep < settings.frozenSteps();
         return frozen ? model.parameters.before(Model.PROTOTYPES) : model.parameters;
+    }
+
+    /**
+     * Keeps the first rows of the backbone's features of group 0, in some steps.
+     *
+     * @param pooledBF (B, F)
+     */
+    void sampleFeatures(NDArray pooledBF) {
+        if (globalStep % FEATURES_EVERY == 0 && featuresNF.isEmpty()) {
+            try (NDManager scope = manager.newSubManager()) {
+                long rows = Math.min(FEATURE_ROWS, pooledBF.getShape().get(0));
+                featuresNF = Optional.of(TorchOps.clone(manager, TorchOps.rows(scope, pooledBF, 0, rows)));
+            }
+        }
+    }
+
+    /** Returns RankMe of the features that were kept; empty if none were, as on every rank but 0. */
+    OptionalDouble featureRank() {
+        return featuresNF
+                .map(features -> OptionalDouble.of(FeatureRank.of(TorchOps.singularValues(features))))
+                .orElse(OptionalDouble.empty());
     }
 
     /** Starts a thread that communicates while this rank computes; it ends with the step. */

@@ -6,12 +6,13 @@ import io.swav.torch.TorchOps;
 
 /**
  * The flat array that a step sums over all groups of all ranks: [gradients of all parameters | batch statistics | loss |
- * summed codes].
+ * sums for {@link StepHealth}].
  *
  * @param statistics elements of the batch statistics
  * @param prototypes K
+ * @param features D, elements of an embedding
  */
-record SumLayout(FlatLayout parameters, long statistics, long prototypes) {
+record SumLayout(FlatLayout parameters, long statistics, long prototypes, long features) {
     /** Elements of the loss: one number, and zeros. */
     private static final int LOSS = 16;
 
@@ -19,11 +20,12 @@ record SumLayout(FlatLayout parameters, long statistics, long prototypes) {
         return new SumLayout(
                 model.parameters,
                 model.statisticsSize(resolutions),
-                model.architecture().prototypes());
+                model.architecture().prototypes(),
+                model.architecture().features());
     }
 
     long size() {
-        return codesAt() + prototypes;
+        return healthAt() + StepHealth.size(prototypes, features);
     }
 
     /**
@@ -46,16 +48,16 @@ record SumLayout(FlatLayout parameters, long statistics, long prototypes) {
         return TorchOps.view(manager, flat, lossAt());
     }
 
-    /** Returns a view of the sum of all assigned crops' codes, (K). */
-    NDArray codes(NDManager manager, NDArray flat) {
-        return TorchOps.view(manager, flat, codesAt(), prototypes);
+    /** Returns a view of the sums for {@link StepHealth}, laid out as there. */
+    NDArray health(NDManager manager, NDArray flat) {
+        return TorchOps.view(manager, flat, healthAt(), StepHealth.size(prototypes, features));
     }
 
     private long lossAt() {
         return parameters.size() + statistics;
     }
 
-    private long codesAt() {
+    private long healthAt() {
         return lossAt() + LOSS;
     }
 }

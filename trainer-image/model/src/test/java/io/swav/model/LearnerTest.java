@@ -109,7 +109,12 @@ class LearnerTest {
                 first = i == 0 ? result.loss() : first;
                 last = result.loss();
                 assertThat(result.agreed()).isEqualTo(5);
-                assertThat(result.prototypePerplexity()).isBetween(1.0, 20.001);
+                StepHealth health = result.health().orElseThrow();
+                assertThat(health.perplexity()).isBetween(1.0, 20.001);
+                assertThat(health.spread()).isBetween(0.01, 1.0);
+                assertThat(health.entropy()).isBetween(0.0, Math.log(20) + 1e-5);
+                assertThat(health.gradientNorm()).isPositive();
+                assertThat(health.featureRank().isPresent()).isEqualTo(i == 0);
             }
             assertThat(last).isLessThan(first);
         }

@@ -239,6 +239,17 @@ public final class TorchOps {
                         .to(torch.ScalarType.Float)));
     }
 
+    /** Returns the singular values of a matrix, largest first, computed on the CPU. The host waits here. */
+    public static double[] singularValues(NDArray matrix) {
+        try (NDManager host = TorchRuntime.host()) {
+            return scoped(() -> give(
+                            host,
+                            torch.linalg_svdvals(
+                                    borrow(matrix).to(torch.ScalarType.Double).cpu())))
+                    .toDoubleArray();
+        }
+    }
+
     /** Reads all elements of the arrays, in order, from the device at once. The host waits here. */
     public static double[] read(List<NDArray> arrays) {
         try (NDManager host = TorchRuntime.host()) {

@@ -1,7 +1,14 @@
 package io.swav.trainer;
 
+import io.swav.api.Diagnosis;
+import io.swav.learning.Finding;
+import io.swav.model.StepHealth;
 import io.swav.model.StepResult;
+import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import org.jspecify.annotations.Nullable;
@@ -15,11 +22,15 @@ final class ConsoleProgress implements AutoCloseable {
 
     private final TrainingSchedule schedule;
     private final int globalBatch;
+    private final double chance;
     private final @Nullable ProgressBar bar;
     private long lastStep = -1;
     private long lastTime;
+    private Set<Diagnosis> found = Set.of();
 
-    ConsoleProgress(TrainingSchedule schedule, int globalBatch, boolean terminal) {
+    /** @param chance the loss of a network that tells no images apart */
+    ConsoleProgress(TrainingSchedule schedule, int globalBatch, double chance, boolean terminal) {
+        this.chance = chance;
         this.schedule = schedule;
         this.globalBatch = globalBatch;
         this.bar = terminal
@@ -47,11 +58,7 @@ final class ConsoleProgress implements AutoCloseable {
             bar.maxHint(steps);
             bar.stepTo(step);
             bar.setExtraMessage(String.format(
-                    Locale.ROOT,
-                    " loss %.4f, perplexity %.1f, world %d",
-                    outcome.loss(),
-                    outcome.prototypePerplexity(),
-                    world));
+                    Locale.ROOT, " loss %.4f, spread %s, world %d", outcome.loss(), spread(outcome), world));
             return;
         }
         if (lastStep >= 0 && now - lastTime < LINE_NANOS && step < steps) {
@@ -61,15 +68,36 @@ final class ConsoleProgress implements AutoCloseable {
                 ? "-"
                 : String.format(Locale.ROOT, "%.0f", (step - lastStep) * (double) globalBatch * 1e9 / (now - lastTime));
         LOG.info(
-                "step {}/{} loss {} img/s {} perplexity {} world {}",
+                "step {}/{} loss {} of {} img/s {} spread {} information {} gradient {} world {}",
                 step,
                 steps,
                 String.format(Locale.ROOT, "%.4f", outcome.loss()),
+                String.format(Locale.ROOT, "%.4f", chance),
                 rate,
-                String.format(Locale.ROOT, "%.1f", outcome.prototypePerplexity()),
+                spread(outcome),
+                number("%.3f", outcome.health().map(StepHealth::information)),
+                number("%.3g", outcome.health().map(StepHealth::gradientNorm)),
                 world);
         lastStep = step;
         lastTime = now;
+    }
+
+    private static String spread(StepResult outcome) {
+        return number("%.3f", outcome.health().map(StepHealth::spread));
+    }
+
+    private static String number(String format, Optional<Double> value) {
+        return value.map(known -> String.format(Locale.ROOT, format, known)).orElse("-");
+    }
+
+    /** Reports what the doctor has found, once each time that it begins or ends. */
+    void findings(List<Finding> now) {
+        Set<Diagnosis> whats = now.stream().map(Finding::what).collect(Collectors.toSet());
+        now.stream()
+                .filter(finding -> !found.contains(finding.what()))
+                .forEach(finding -> LOG.warn("{}: {}", finding.what(), finding.why()));
+        found.stream().filter(what -> !whats.contains(what)).forEach(what -> LOG.info("{} has passed", what));
+        found = whats;
     }
 
     @Override

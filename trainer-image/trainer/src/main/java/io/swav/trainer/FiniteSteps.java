@@ -1,5 +1,6 @@
 package io.swav.trainer;
 
+import ai.djl.ndarray.NDArray;
 import io.swav.api.ExitCodes;
 import io.swav.api.JournalEvent;
 import io.swav.api.TrainerExitException;
@@ -31,6 +32,9 @@ final class FiniteSteps {
     private final LocalTrainingState state;
     private final NotFiniteCapture capture;
     private final Optional<CheckpointWriter> writer;
+    /** Nanoseconds for which this rank has waited for images in the present step. */
+    private long waited;
+
     private long failedAt = -1;
     private long repairedAt = -1;
     /** The report of a dropped state that is due once a state is shared again. */
@@ -87,8 +91,20 @@ final class FiniteSteps {
     private CropSource crops(GroupRange[] runs, Collective collective) {
         long step = state.step();
         int rank = collective.rank();
-        CropSource crops = (manager, group) -> components.batches().group(manager, step, group);
+        CropSource crops = (manager, group) -> {
+            long start = System.nanoTime();
+            List<NDArray> made = components.batches().group(manager, step, group);
+            waited += System.nanoTime() - start;
+            return made;
+        };
         return components.faults().into(crops, step, rank, runs[rank].from());
+    }
+
+    /** Returns for how many nanoseconds this rank waited for images since the last call. */
+    long waited() {
+        long since = waited;
+        waited = 0;
+        return since;
     }
 
     private void drop(String why) {

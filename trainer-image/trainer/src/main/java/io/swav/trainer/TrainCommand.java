@@ -5,6 +5,7 @@ import io.swav.api.CheckpointSpec;
 import io.swav.api.ExitCodes;
 import io.swav.api.PeerAddress;
 import io.swav.api.ResourceNames;
+import io.swav.api.SettingsDoubts;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerEnv;
@@ -22,6 +23,8 @@ import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.data.CropBatches;
 import io.swav.data.IndexHome;
 import io.swav.evaluation.QuickKnn;
+import io.swav.learning.LearningContext;
+import io.swav.learning.LearningMonitor;
 import io.swav.membership.ReachTracker;
 import io.swav.membership.WorldFormation;
 import io.swav.model.TrainStep;
@@ -35,6 +38,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -196,6 +200,9 @@ public final class TrainCommand implements Callable<Integer> {
             TrainerConfig settings = TrainerConfig.of(spec, env);
             outside.worlds().limit(settings.groups());
             progress.job(settings.globalBatch(), spec.replicas(), schedule);
+            LearningMonitor learning = new LearningMonitor(steps -> LearningContext.of(spec, steps), schedule.steps());
+            progress.learning(learning);
+            SettingsDoubts.of(spec, OptionalLong.of(schedule.steps())).forEach(doubt -> LOG.warn("{}", doubt));
             progress.data(batches.inventory().reported().with(null, batches.notUsed()));
             store.ifPresent(catalog -> catalog.classes(batches.classNames()));
             try (TrainStep machine = machine(spec, env, kernels, root, schedule);
@@ -209,6 +216,7 @@ public final class TrainCommand implements Callable<Integer> {
                                     new WorldFormation(listener, transport, outside.worlds(), reach, FORMING),
                                     store,
                                     evaluation,
+                                    learning,
                                     progress,
                                     journalOut,
                                     notice,

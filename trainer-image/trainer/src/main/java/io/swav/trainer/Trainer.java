@@ -9,6 +9,7 @@ import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.GroupRange;
+import io.swav.learning.LearningMonitor;
 import io.swav.membership.ChangeStages;
 import io.swav.membership.DisagreementException;
 import io.swav.membership.Divergences;
@@ -46,6 +47,7 @@ public final class Trainer implements AutoCloseable {
     private final LocalTrainingState state;
     private final CollectiveWatchdog watchdog;
     private final ConsoleProgress console;
+    private final HistoryWriter history;
     private final CheckpointSession checkpoints;
     private final FollowedSettings settings;
     private final EpochSets sets;
@@ -74,7 +76,9 @@ public final class Trainer implements AutoCloseable {
             journalEvent(JournalEvent.NOTICE, "SIGTERM");
             progress.leaving();
         });
-        this.console = new ConsoleProgress(schedule, config.globalBatch(), ConsoleProgress.onTerminal());
+        this.console = new ConsoleProgress(
+                schedule, config.globalBatch(), components.learning().chance(), ConsoleProgress.onTerminal());
+        this.history = new HistoryWriter(components.store().map(CheckpointCatalog::history), components.learning());
         Optional<CheckpointWriter> writer =
                 components.store().map(store -> new CheckpointWriter(store, components.machine(), progress));
         this.state = new LocalTrainingState(
@@ -242,6 +246,7 @@ public final class Trainer implements AutoCloseable {
         GroupRange mine = runs[rank];
         components.batches().expect(state.step(), mine.from(), mine.to());
         checkpoints.enter(rank);
+        history.enter(rank == 0, world.generation(), state.step());
         sets.enter(rank);
         while (state.step() < schedule.steps()) {
             if (sets.decide(collective)) {
@@ -302,7 +307,28 @@ public final class Trainer implements AutoCloseable {
                 components.batches(),
                 runs[rank]);
         console.step(state.step(), outcome, collective.size());
+        record(outcome, collective);
         return StepVote.of(outcome.agreed());
+    }
+
+    private void record(StepResult outcome, Collective collective) {
+        LearningMonitor learning = components.learning();
+        long step = state.step();
+        LearningMonitor.Step applied = new LearningMonitor.Step(
+                step,
+                schedule.epochAt(step - 1),
+                schedule.rateAt(step - 1),
+                outcome,
+                collective.size(),
+                finite.waited(),
+                System.nanoTime(),
+                System.currentTimeMillis());
+        if (learning.step(applied, schedule.steps())) {
+            history.recorded();
+            if (collective.rank() == 0) {
+                learning.findings().ifPresent(console::findings);
+            }
+        }
     }
 
     /** Reports the change of the world that this step was the first after. */
@@ -392,6 +418,7 @@ public final class Trainer implements AutoCloseable {
     public void close() {
         watchdog.close();
         console.close();
+        history.close();
         checkpoints.close();
     }
 }

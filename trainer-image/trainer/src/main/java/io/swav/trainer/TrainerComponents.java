@@ -3,6 +3,7 @@ package io.swav.trainer;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.data.CropBatches;
 import io.swav.evaluation.QuickKnn;
+import io.swav.learning.LearningMonitor;
 import io.swav.membership.WorldFormation;
 import io.swav.membership.WorldSource;
 import io.swav.model.TrainStep;
@@ -14,6 +15,7 @@ import java.util.Optional;
  * @param schedule that {@code machine} takes its learning rate from
  * @param store of checkpoints
  * @param evaluation of the finished model, done by rank 0
+ * @param learning makes the history of the job
  * @param faults that this trainer injects into itself
  */
 public record TrainerComponents(
@@ -24,6 +26,7 @@ public record TrainerComponents(
         WorldFormation forming,
         Optional<CheckpointCatalog> store,
         Optional<QuickKnn> evaluation,
+        LearningMonitor learning,
         TrainerProgress progress,
         TrainingJournal journal,
         TerminationNotice notice,

@@ -7,11 +7,14 @@ import io.swav.api.ReportRules;
 import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
 import io.swav.api.World;
+import io.swav.learning.Finding;
+import io.swav.learning.LearningMonitor;
 import io.swav.membership.SingleProcessWorldSource;
 import io.swav.membership.WorldSource;
 import io.swav.model.StepResult;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -48,6 +51,7 @@ public final class TrainerProgress {
     private @Nullable String lostPeer;
     private @Nullable String collective;
     private @Nullable Double knnTop1;
+    private Optional<LearningMonitor> learning = Optional.empty();
     private TrainerReport.@Nullable Checkpoints checkpoints;
     private @Nullable Supplier<ReachReport> reach;
     private TrainerReport.@Nullable NotFinite notFinite;
@@ -96,6 +100,11 @@ public final class TrainerProgress {
         globalBatch = batch;
         wanted = replicas;
         schedule = of;
+    }
+
+    /** Sets what knows whether the network learns. */
+    synchronized void learning(LearningMonitor monitor) {
+        learning = Optional.of(monitor);
     }
 
     synchronized void listening(String at) {
@@ -278,7 +287,6 @@ public final class TrainerProgress {
                 schedule == null ? 0 : (int) schedule.epochAt(step),
                 finite(outcome == null ? null : outcome.loss()),
                 rate,
-                finite(outcome == null ? null : outcome.prototypePerplexity()),
                 knnTop1,
                 skipped,
                 message,
@@ -297,7 +305,17 @@ public final class TrainerProgress {
                 generation == 0 || place().rank() == 0 ? data : null,
                 regroupTimer.heardAll(now),
                 ReportTurns.nextWithin(place().trainers()),
+                learning.flatMap(LearningMonitor::figures).orElse(null),
+                learning.flatMap(LearningMonitor::findings)
+                        .map(TrainerProgress::diagnosed)
+                        .orElse(null),
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
+    }
+
+    private static List<TrainerReport.Diagnosed> diagnosed(List<Finding> findings) {
+        return findings.stream()
+                .map(finding -> new TrainerReport.Diagnosed(finding.what().name(), finding.why()))
+                .toList();
     }
 
     /** Members leave out their settings, and so does a trainer whose settings the operator has. */

@@ -18,6 +18,7 @@ import io.swav.collective.PeerListener;
 import io.swav.collective.nccl.CollectiveFactory;
 import io.swav.common.Deadline;
 import io.swav.data.CropBatches;
+import io.swav.learning.LearningMonitor;
 import io.swav.membership.ReachTracker;
 import io.swav.membership.WorldFormation;
 import io.swav.membership.WorldSource;
@@ -188,6 +189,7 @@ class StoreCallsTest {
                                 new WorldFormation(listener, transport, worlds, reach, Duration.ofMillis(300)),
                                 Optional.of(new CheckpointCatalog(store, new CheckpointCatalog.Owner("job", "cfg"), 2)),
                                 Optional.empty(),
+                                new LearningMonitor(Trainers::learning, 1_000_000),
                                 progress,
                                 TrainingJournal.none(),
                                 new TerminationNotice(),

@@ -25,6 +25,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongToDoubleFunction;
@@ -160,7 +161,7 @@ final class ToyMachine implements TrainStep {
         if (!Float.isFinite(loss)) {
             throw new NotFiniteException("the loss", step);
         }
-        return new StepResult(loss, 1, agreed, diverged);
+        return new StepResult(loss, Optional.empty(), agreed, diverged);
     }
 
     @Override

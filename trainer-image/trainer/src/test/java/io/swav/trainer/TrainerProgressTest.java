@@ -25,9 +25,9 @@ class TrainerProgressTest {
         TrainerProgress progress = new TrainerProgress("pod", "uid");
         progress.job(32, 1, Trainers.schedule(3));
         progress.state(State.Training, 1, null);
-        progress.step(1, new StepResult(2, 3, 0), 0);
+        progress.step(1, new StepResult(2, 0), 0);
         Thread.sleep(2);
-        progress.step(2, new StepResult(2, 3, 0), 0);
+        progress.step(2, new StepResult(2, 0), 0);
         progress.state(State.Done, 1, "done");
         assertThat(progress.report().imagesPerSecond()).isPositive().isLessThanOrEqualTo(32 * 500.0);
     }

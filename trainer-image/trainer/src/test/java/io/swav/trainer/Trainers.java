@@ -13,6 +13,7 @@ import io.swav.api.TrainerEnv;
 import io.swav.api.TrainerReport;
 import io.swav.api.World;
 import io.swav.data.CropBatches;
+import io.swav.learning.LearningContext;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -260,6 +261,10 @@ final class Trainers implements AutoCloseable {
     /** Returns the schedule of so many steps. */
     static TrainingSchedule schedule(int steps) {
         return new TrainingSchedule(loaded(steps), DataLedger.of(64L * steps, ""));
+    }
+
+    static LearningContext learning(long steps) {
+        return LearningContext.of(loaded(1), steps);
     }
 
     /** Returns the data of a toy job. */
