@@ -61,7 +61,8 @@ final class RecipesCommand implements Callable<Integer> {
         ObjectNode given = JSON.createObjectNode().put("recipe", name);
         given.withObject("/data").put("uri", "file:///data/train");
         given.withObject("/checkpoint").put("uri", "file:///data/checkpoints");
-        ObjectNode container = given.withObject("/template/spec").putArray("containers").addObject();
+        ObjectNode container =
+                given.withObject("/template/spec").putArray("containers").addObject();
         container.put("name", "trainer").put("image", "ghcr.io/swav-operator/swav-trainer:0.1.0");
         if (globalBatch != null) {
             given.withObject("/training").put("globalBatch", globalBatch);
@@ -72,7 +73,8 @@ final class RecipesCommand implements Callable<Integer> {
         for (String part : List.of("model", "crops", "assignment", "training")) {
             given.set(part, all.get(part));
         }
-        ObjectNode job = JSON.createObjectNode().put("apiVersion", "swav.io/v1alpha1").put("kind", "SwavJob");
+        ObjectNode job =
+                JSON.createObjectNode().put("apiVersion", "swav.io/v1alpha1").put("kind", "SwavJob");
         job.withObject("/metadata").put("name", name);
         job.set("spec", given);
         return "# Recipe " + name + ", written out; `recipe: " + name + "` in a manifest sets the same.\n"
