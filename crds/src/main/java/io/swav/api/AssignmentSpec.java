@@ -6,40 +6,30 @@ import com.fasterxml.jackson.annotation.JsonFormat;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
-import io.fabric8.generator.annotation.Default;
 import io.fabric8.generator.annotation.Max;
 import io.fabric8.generator.annotation.Min;
-import io.fabric8.generator.annotation.ValidationRule;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Sinkhorn's settings, paper section 3.1 and its appendix. */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
-@ValidationRule(
-        value = "!has(self.queue) || self.mode == 'Queue'",
-        message = SpecValidator.QUEUE_MODE,
-        fieldPath = ".queue")
 public record AssignmentSpec(
         @JsonPropertyDescription("QueueFree (default): Sinkhorn sees the full global batch of the step and nothing"
                 + " else, which works for small batches too. Queue: it also sees features of earlier steps, the"
                 + " paper's way with small batches.")
-        @Default("QueueFree")
         @JsonFormat(with = READ_UNKNOWN_ENUM_VALUES_AS_NULL)
         Mode mode,
 
         @JsonPropertyDescription("Sharpness of the codes: scores are divided by it, 0.05 by default. Lower it"
                 + " (0.03) if the loss stays at ln K.")
-        @Default("0.05")
         @Min(value = 0, inclusive = false)
         @Max(10)
         Double epsilon,
 
-        @JsonPropertyDescription("Sinkhorn iterations, 3 by default.") @Default("3") @Min(1) @Max(1000)
+        @JsonPropertyDescription("Sinkhorn iterations, 3 by default.") @Min(1) @Max(1000)
         Integer iterations,
 
         @JsonPropertyDescription("Temperature of the softmax over prototypes, 0.1 by default.")
-        @Default("0.1")
         @Min(value = 0, inclusive = false)
         @Max(10)
         Double temperature,
@@ -52,12 +42,23 @@ public record AssignmentSpec(
         @Min(0)
         @Nullable
         Long hardCodesSteps) {
-    /** None is what unset means, also in the digest of a configuration. */
-    public AssignmentSpec {
-        if (mode == Mode.Queue) {
-            queue = Objects.requireNonNullElse(queue, Queue.STANDARD);
+    /**
+     * Returns what a manifest sets over what its recipe sets. No hard codes are what unset means, also in the digest of a
+     * configuration. A recipe's queue is not that of a manifest without mode Queue.
+     */
+    static AssignmentSpec over(@Nullable AssignmentSpec own, AssignmentSpec recipe) {
+        if (own == null) {
+            return recipe;
         }
-        hardCodesSteps = hardCodesSteps != null && hardCodesSteps == 0 ? null : hardCodesSteps;
+        Mode mode = Recipe.either(own.mode, recipe.mode);
+        Long hard = own.hardCodesSteps == null ? recipe.hardCodesSteps : own.hardCodesSteps;
+        return new AssignmentSpec(
+                mode,
+                Recipe.either(own.epsilon, recipe.epsilon),
+                Recipe.either(own.iterations, recipe.iterations),
+                Recipe.either(own.temperature, recipe.temperature),
+                own.queue != null || mode == Mode.Queue ? Queue.over(own.queue, recipe.queue) : null,
+                hard == null || hard == 0 ? null : hard);
     }
 
     /** The queue of earlier features, paper section 3.1, "Working with small batches". */
@@ -67,20 +68,27 @@ public record AssignmentSpec(
             @JsonPropertyDescription("Features of each assigned crop (one of the first resolution) that the queue"
                     + " keeps, over all trainers, 3840 by default. At least training.globalBatch, and rounded down to"
                     + " a multiple of it.")
-            @Default("3840")
             @Min(1)
             @Max(16_777_216)
             Integer length,
 
             @JsonPropertyDescription("Epoch, counted from 0, in which features begin to enter the queue, 15 by"
                     + " default; Sinkhorn uses it as soon as it is full, length / globalBatch steps later.")
-            @Default("15")
             @Min(0)
             @Max(1_000_000)
             Integer fromEpoch) {
         static final int LENGTH = 3840;
         static final int FROM_EPOCH = 15;
-        static final Queue STANDARD = new Queue(LENGTH, FROM_EPOCH);
+        private static final Queue STANDARD = new Queue(LENGTH, FROM_EPOCH);
+
+        private static Queue over(@Nullable Queue own, @Nullable Queue recipe) {
+            Queue otherwise = recipe == null ? STANDARD : recipe;
+            return own == null
+                    ? otherwise
+                    : new Queue(
+                            Recipe.either(own.length, otherwise.length),
+                            Recipe.either(own.fromEpoch, otherwise.fromEpoch));
+        }
     }
 
     /** Which features Sinkhorn sees beside those of the step: none, or a queue of earlier ones. */

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 /** Reads specs as an API server would: with the CRD's defaults, its checks, and {@link SpecValidator}. */
 public final class SpecLoader {
     /** Fields that only the operator reads, and that it has to know of a spec that it accepted earlier. */
-    public static final List<String> OPERATORS_OWN = List.of("activeDeadlineSeconds", "scheduling");
+    public static final List<String> OPERATORS_OWN = List.of("activeDeadlineSeconds", "scheduling", "recipe");
 
     private static final ObjectMapper JSON = new ObjectMapper();
 

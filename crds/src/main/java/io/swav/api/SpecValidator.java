@@ -105,7 +105,35 @@ public final class SpecValidator {
         check(!grows || spec.data().canGrow(), GROW_PLACE, broken);
         broken.addAll(FiniteNumbers.problems("spec", spec));
         broken.addAll(places(spec));
+        broken.addAll(ofRecipe(spec, broken));
         return List.copyOf(broken);
+    }
+
+    /** Says which recipe sets what a message may be about, and refuses one that this version does not know. */
+    private static List<String> ofRecipe(SwavJobSpec spec, List<String> broken) {
+        String name = spec.recipe();
+        if (name == null) {
+            return List.of();
+        }
+        if (Recipe.named(name).isEmpty()) {
+            return List.of("spec.recipe is \"" + Shown.of(name) + "\", must be one of "
+                    + String.join(", ", Recipe.all().stream().map(Recipe::name).toList()));
+        }
+        return broken.isEmpty()
+                ? List.of()
+                : List.of("spec.recipe " + name + " sets what the manifest does not: ./swav recipes " + name
+                        + " prints it");
+    }
+
+    /** Returns the message that names what another recipe changes; empty if it is the same one. */
+    private static List<String> ofRecipe(SwavJobSpec before, SwavJobSpec now) {
+        if (Objects.equals(before.recipe(), now.recipe())) {
+            return List.of();
+        }
+        Fingerprints settings = Fingerprints.NONE.withSettings(TrainingSettings.of(now));
+        return List.of("spec.recipe is " + Objects.requireNonNullElse(now.recipe(), "unset") + " instead of "
+                + Objects.requireNonNullElse(before.recipe(), "unset") + ": "
+                + String.join(", ", settings.changedSettings(TrainingSettings.of(before))));
     }
 
     /** Returns messages for the URIs that cannot be parsed. These rules are not in the CRD: CEL cannot parse a URI. */
@@ -169,6 +197,9 @@ public final class SpecValidator {
                         .equals(checkpoint),
                 FIXED_CHECKPOINT,
                 changed);
+        if (!changed.isEmpty()) {
+            changed.addAll(ofRecipe(before, now));
+        }
         return List.copyOf(changed);
     }
 

@@ -18,14 +18,16 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The user's wishes for a job. After defaulting (by the API server or {@link SpecLoader}) only fields that are
- * documented as optional are null. A value that only a later version knows is read as null, like a field that it alone
+ * The user's wishes for a job, resolved: after defaulting (by the API server or {@link SpecLoader}) only fields that are
+ * documented as optional are null, because what the manifest leaves out is taken from the {@link Recipe} when this is
+ * created. To resolve it again changes nothing. A value that only a later version knows is read as null, like a field that it alone
  * knows, so that no such job stops the operator's watch of all others.
  *
  * <p>The rules on the types below are CEL for API servers from 1.25; {@link SpecValidator} repeats them in Java for
  * older servers and for specs that never reach one. A test holds the two together. An API server judges a default by
  * its own node's rules before it fills in nested defaults, so a rule that reads such a field must be on a type without
- * a default: the rules about {@code training} are on the spec.
+ * a default: the rules about {@code training} are on the spec. What a recipe sets is not in the schema, so with a recipe
+ * only the operator judges the resolved values; and a rule about a change compares values that both specs have.
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
@@ -38,33 +40,39 @@ import org.jspecify.annotations.Nullable;
         message = SpecValidator.MAX_REPLICAS,
         fieldPath = ".replicas")
 @ValidationRule(
-        value = "self.replicas <= self.training.globalBatch / self.training.groupSize"
-                + " && (!has(self.elastic.maxReplicas)"
-                + " || self.elastic.maxReplicas <= self.training.globalBatch / self.training.groupSize)",
+        value = SpecRules.NO_RECIPE + "self.replicas <= " + SpecRules.BATCH + " / " + SpecRules.GROUP
+                + " && (!has(self.elastic.maxReplicas) || self.elastic.maxReplicas <= " + SpecRules.BATCH + " / "
+                + SpecRules.GROUP + ")",
         message = SpecValidator.GROUPS,
         fieldPath = ".elastic")
 @ValidationRule(
-        value = "self.crops.size() > 1 || self.crops[0].count > 1",
+        value = "!has(self.crops) || self.crops.size() > 1 || self.crops[0].count > 1",
         message = SpecValidator.TWO_CROPS,
         fieldPath = ".crops")
 @ValidationRule(
-        value = "self.assignment.mode != 'Queue' || self.training.globalBatch"
-                + " <= (has(self.assignment.queue) ? self.assignment.queue.length : 3840)",
+        value = SpecRules.NO_RECIPE + "!has(self.assignment.queue) || " + SpecRules.QUEUE,
+        message = SpecValidator.QUEUE_MODE,
+        fieldPath = ".assignment.queue")
+@ValidationRule(
+        value = SpecRules.NO_RECIPE + "!" + SpecRules.QUEUE + " || " + SpecRules.BATCH
+                + " <= (has(self.assignment.queue) && has(self.assignment.queue.length)"
+                + " ? self.assignment.queue.length : 3840)",
         message = SpecValidator.QUEUE_LENGTH,
         fieldPath = ".assignment.queue.length")
 @ValidationRule(
-        value = "self.assignment.mode != 'Queue' || self.training.epochs"
-                + " > (has(self.assignment.queue) ? self.assignment.queue.fromEpoch : 15)",
+        value = SpecRules.NO_RECIPE + "!" + SpecRules.QUEUE + " || " + SpecRules.EPOCHS
+                + " > (has(self.assignment.queue) && has(self.assignment.queue.fromEpoch)"
+                + " ? self.assignment.queue.fromEpoch : 15)",
         message = SpecValidator.QUEUE_EPOCH,
         fieldPath = ".assignment.queue.fromEpoch")
 @ValidationRule(
-        value = "self.training.globalBatch % self.training.groupSize == 0",
+        value = SpecRules.NO_RECIPE + SpecRules.BATCH + " % " + SpecRules.GROUP + " == 0",
         message = SpecValidator.GROUP_SIZE,
         fieldPath = ".training.groupSize")
 @ValidationRule(
-        value = "!has(self.training.batchNorm.groupSize)"
-                + " || (self.training.batchNorm.groupSize % self.training.groupSize == 0"
-                + " && self.training.globalBatch % self.training.batchNorm.groupSize == 0)",
+        value = SpecRules.NO_RECIPE + "!has(self.training.batchNorm.groupSize)"
+                + " || (self.training.batchNorm.groupSize % " + SpecRules.GROUP + " == 0"
+                + " && " + SpecRules.BATCH + " % self.training.batchNorm.groupSize == 0)",
         message = SpecValidator.BATCH_NORM,
         fieldPath = ".training.batchNorm")
 @ValidationRule(
@@ -72,7 +80,9 @@ import org.jspecify.annotations.Nullable;
         message = SpecValidator.ROUNDED,
         fieldPath = ".training.gradients")
 @ValidationRule(
-        value = "self.training.optimizer.warmupEpochs <= double(self.training.epochs)",
+        value = SpecRules.NO_RECIPE
+                + "(has(self.training.optimizer.warmupEpochs) ? self.training.optimizer.warmupEpochs : 10.0) <= double("
+                + SpecRules.EPOCHS + ")",
         message = SpecValidator.WARM_UP,
         fieldPath = ".training.optimizer")
 @ValidationRule(
@@ -84,7 +94,19 @@ import org.jspecify.annotations.Nullable;
                 + "')",
         message = SpecValidator.GROW_PLACE,
         fieldPath = ".data.uri")
-@ValidationRule(value = "self.model == oldSelf.model", message = SpecValidator.FIXED_MODEL, fieldPath = ".model")
+@ValidationRule(
+        value =
+                "(!has(self.model.architecture) || !has(oldSelf.model.architecture) || self.model.architecture == oldSelf.model.architecture)"
+                        + " && (!has(self.model.stem) || !has(oldSelf.model.stem) || self.model.stem == oldSelf.model.stem)"
+                        + " && (!has(self.model.prototypes) || !has(oldSelf.model.prototypes) || self.model.prototypes == oldSelf.model.prototypes)"
+                        + " && (!has(self.model.featureDim) || !has(oldSelf.model.featureDim) || self.model.featureDim == oldSelf.model.featureDim)"
+                        + " && (!has(self.model.hiddenDim) || !has(oldSelf.model.hiddenDim) || self.model.hiddenDim == oldSelf.model.hiddenDim)"
+                        + " && (!has(self.model.width) || !has(oldSelf.model.width) || self.model.width == oldSelf.model.width)"
+                        + " && (!has(self.model.headNorm) || !has(oldSelf.model.headNorm) || self.model.headNorm == oldSelf.model.headNorm)"
+                        + " && (has(self.recipe) || has(oldSelf.recipe) || has(self.model.width) == has(oldSelf.model.width))"
+                        + " && (has(self.recipe) || has(oldSelf.recipe) || has(self.model.headNorm) == has(oldSelf.model.headNorm))",
+        message = SpecValidator.FIXED_MODEL,
+        fieldPath = ".model")
 @ValidationRule(
         value = "self.data.uri == oldSelf.data.uri && has(self.data.evalUri) == has(oldSelf.data.evalUri)"
                 + " && (!has(self.data.evalUri) || self.data.evalUri == oldSelf.data.evalUri)"
@@ -100,28 +122,54 @@ import org.jspecify.annotations.Nullable;
                 + " && (!has(self.data.grow) || self.data.grow == oldSelf.data.grow)",
         message = SpecValidator.FIXED_DATA,
         fieldPath = ".data")
-@ValidationRule(value = "self.crops == oldSelf.crops", message = SpecValidator.FIXED_CROPS, fieldPath = ".crops")
 @ValidationRule(
-        value = "self.assignment == oldSelf.assignment",
+        value = "!has(self.crops) || !has(oldSelf.crops) || self.crops == oldSelf.crops",
+        message = SpecValidator.FIXED_CROPS,
+        fieldPath = ".crops")
+@ValidationRule(
+        value =
+                "(!has(self.assignment.mode) || !has(oldSelf.assignment.mode) || self.assignment.mode == oldSelf.assignment.mode)"
+                        + " && (!has(self.assignment.epsilon) || !has(oldSelf.assignment.epsilon) || self.assignment.epsilon == oldSelf.assignment.epsilon)"
+                        + " && (!has(self.assignment.iterations) || !has(oldSelf.assignment.iterations) || self.assignment.iterations == oldSelf.assignment.iterations)"
+                        + " && (!has(self.assignment.temperature) || !has(oldSelf.assignment.temperature) || self.assignment.temperature == oldSelf.assignment.temperature)"
+                        + " && (!has(self.assignment.hardCodesSteps) || !has(oldSelf.assignment.hardCodesSteps) || self.assignment.hardCodesSteps == oldSelf.assignment.hardCodesSteps)"
+                        + " && (has(self.recipe) || has(oldSelf.recipe) || has(self.assignment.hardCodesSteps) == has(oldSelf.assignment.hardCodesSteps))"
+                        + " && (has(self.recipe) || has(oldSelf.recipe) || has(self.assignment.queue) == has(oldSelf.assignment.queue))"
+                        + " && (!has(self.assignment.queue) || !has(oldSelf.assignment.queue) || ((!has(self.assignment.queue.length) || !has(oldSelf.assignment.queue.length) || self.assignment.queue.length == oldSelf.assignment.queue.length) && (!has(self.assignment.queue.fromEpoch) || !has(oldSelf.assignment.queue.fromEpoch) || self.assignment.queue.fromEpoch == oldSelf.assignment.queue.fromEpoch)))",
         message = SpecValidator.FIXED_ASSIGNMENT,
         fieldPath = ".assignment")
 @ValidationRule(
-        value = "self.training.globalBatch == oldSelf.training.globalBatch"
-                + " && self.training.groupSize == oldSelf.training.groupSize"
-                + " && has(self.training.maxSteps) == has(oldSelf.training.maxSteps)"
-                + " && (!has(self.training.maxSteps) || self.training.maxSteps == oldSelf.training.maxSteps)"
-                + " && self.training.seed == oldSelf.training.seed"
-                + " && self.training.precision == oldSelf.training.precision"
-                + " && self.training.reproducibility == oldSelf.training.reproducibility"
-                + " && self.training.optimizer == oldSelf.training.optimizer"
-                + " && self.training.batchNorm == oldSelf.training.batchNorm"
-                + " && self.training.gradients == oldSelf.training.gradients"
-                + " && self.training.prototypesFrozenSteps == oldSelf.training.prototypesFrozenSteps"
-                + " && self.training.augmentation == oldSelf.training.augmentation",
+        value =
+                "has(self.training.maxSteps) == has(oldSelf.training.maxSteps)"
+                        + " && (!has(self.training.maxSteps) || !has(oldSelf.training.maxSteps) || self.training.maxSteps == oldSelf.training.maxSteps)"
+                        + " && self.training.seed == oldSelf.training.seed"
+                        + " && self.training.precision == oldSelf.training.precision"
+                        + " && self.training.reproducibility == oldSelf.training.reproducibility"
+                        + " && self.training.gradients == oldSelf.training.gradients"
+                        + " && (!has(self.training.globalBatch) || !has(oldSelf.training.globalBatch) || self.training.globalBatch == oldSelf.training.globalBatch)"
+                        + " && (!has(self.training.groupSize) || !has(oldSelf.training.groupSize) || self.training.groupSize == oldSelf.training.groupSize)"
+                        + " && (!has(self.training.prototypesFrozenSteps) || !has(oldSelf.training.prototypesFrozenSteps) || self.training.prototypesFrozenSteps == oldSelf.training.prototypesFrozenSteps)"
+                        + " && (!has(self.training.batchNorm.groupSize) || !has(oldSelf.training.batchNorm.groupSize) || self.training.batchNorm.groupSize == oldSelf.training.batchNorm.groupSize)"
+                        + " && (!has(self.training.optimizer.learningRate) || !has(oldSelf.training.optimizer.learningRate) || self.training.optimizer.learningRate == oldSelf.training.optimizer.learningRate)"
+                        + " && (!has(self.training.optimizer.finalLearningRate) || !has(oldSelf.training.optimizer.finalLearningRate) || self.training.optimizer.finalLearningRate == oldSelf.training.optimizer.finalLearningRate)"
+                        + " && (!has(self.training.optimizer.warmupStart) || !has(oldSelf.training.optimizer.warmupStart) || self.training.optimizer.warmupStart == oldSelf.training.optimizer.warmupStart)"
+                        + " && (!has(self.training.optimizer.warmupEpochs) || !has(oldSelf.training.optimizer.warmupEpochs) || self.training.optimizer.warmupEpochs == oldSelf.training.optimizer.warmupEpochs)"
+                        + " && (!has(self.training.optimizer.momentum) || !has(oldSelf.training.optimizer.momentum) || self.training.optimizer.momentum == oldSelf.training.optimizer.momentum)"
+                        + " && (!has(self.training.optimizer.weightDecay) || !has(oldSelf.training.optimizer.weightDecay) || self.training.optimizer.weightDecay == oldSelf.training.optimizer.weightDecay)"
+                        + " && (!has(self.training.optimizer.trustCoefficient) || !has(oldSelf.training.optimizer.trustCoefficient) || self.training.optimizer.trustCoefficient == oldSelf.training.optimizer.trustCoefficient)"
+                        + " && (!has(self.training.optimizer.larcClip) || !has(oldSelf.training.optimizer.larcClip) || self.training.optimizer.larcClip == oldSelf.training.optimizer.larcClip)"
+                        + " && (!has(self.training.optimizer.excludeBiasAndNorm) || !has(oldSelf.training.optimizer.excludeBiasAndNorm) || self.training.optimizer.excludeBiasAndNorm == oldSelf.training.optimizer.excludeBiasAndNorm)"
+                        + " && (!has(self.training.augmentation.jitterStrength) || !has(oldSelf.training.augmentation.jitterStrength) || self.training.augmentation.jitterStrength == oldSelf.training.augmentation.jitterStrength)"
+                        + " && (!has(self.training.augmentation.jitterProbability) || !has(oldSelf.training.augmentation.jitterProbability) || self.training.augmentation.jitterProbability == oldSelf.training.augmentation.jitterProbability)"
+                        + " && (!has(self.training.augmentation.grayProbability) || !has(oldSelf.training.augmentation.grayProbability) || self.training.augmentation.grayProbability == oldSelf.training.augmentation.grayProbability)"
+                        + " && (!has(self.training.augmentation.blurProbability) || !has(oldSelf.training.augmentation.blurProbability) || self.training.augmentation.blurProbability == oldSelf.training.augmentation.blurProbability)"
+                        + " && (has(self.recipe) || has(oldSelf.recipe) || has(self.training.batchNorm.groupSize) == has(oldSelf.training.batchNorm.groupSize))"
+                        + " && (has(self.recipe) || has(oldSelf.recipe) || has(self.training.optimizer.excludeBiasAndNorm) == has(oldSelf.training.optimizer.excludeBiasAndNorm))",
         message = SpecValidator.FIXED_TRAINING,
         fieldPath = ".training")
 @ValidationRule(
-        value = "self.training.epochs >= oldSelf.training.epochs",
+        value = "!has(self.training.epochs) || !has(oldSelf.training.epochs)"
+                + " || self.training.epochs >= oldSelf.training.epochs",
         message = SpecValidator.EPOCHS_GROW,
         fieldPath = ".training.epochs")
 @ValidationRule(
@@ -177,10 +225,9 @@ public record SwavJobSpec(
 
         @JsonPropertyDescription(
                 "Crops of each image, one entry per resolution, largest first. The first entry's crops get"
-                        + " codes; every crop predicts the codes of the others. By default the paper's"
-                        + " 2 x 224 and 6 x 96. Immutable.")
-        @Default("[{\"count\":2,\"size\":224,\"minScale\":0.14,\"maxScale\":1.0},"
-                + "{\"count\":6,\"size\":96,\"minScale\":0.05,\"maxScale\":0.14}]")
+                        + " codes; every crop predicts the codes of the others. By default the recipe's,"
+                        + " or the paper's 2 x 224 (0.14 to 1) and 6 x 96 (0.05 to 0.14); a list replaces the recipe's as a"
+                        + " whole. Immutable.")
         @Size(min = 1, max = 8)
         List<CropSpec> crops,
 
@@ -225,9 +272,24 @@ public record SwavJobSpec(
         @Min(0)
         @Max(Integer.MAX_VALUE)
         @Nullable
-        Integer ttlSecondsAfterFinished) {
+        Integer ttlSecondsAfterFinished,
+
+        @JsonPropertyDescription("Settings of a published run by name, for model, crops, assignment and training: every"
+                + " field that the manifest sets wins over the recipe, field by field, and fields without a value in either"
+                + " have the defaults that their descriptions give. `./swav recipes NAME` prints a recipe. With a"
+                + " training.globalBatch of your own, the recipe's learning rates and prototypesFrozenSteps are scaled with"
+                + " it. The resolved settings are in ConfigMap <job>-config. May change to a recipe with the same"
+                + " settings or more epochs.")
+        @SchemaFrom(type = Recipe.Name.class)
+        @Nullable
+        String recipe) {
 
     public SwavJobSpec {
+        Recipe settings = Recipe.of(recipe);
+        model = ModelSpec.over(model, settings.model());
+        crops = Recipe.either(crops, settings.crops());
+        assignment = AssignmentSpec.over(assignment, settings.assignment());
+        training = TrainingSpec.over(training, settings.training(), settings.scales());
         // an older CRD, or a spec kept by an older operator, lacks them
         rollout = Objects.requireNonNullElse(rollout, new RolloutSpec(RolloutSpec.RolloutType.RollingUpdate));
         scheduling = Objects.requireNonNullElse(
@@ -260,7 +322,8 @@ public record SwavJobSpec(
                 rollout,
                 scheduling,
                 activeDeadlineSeconds,
-                ttlSecondsAfterFinished);
+                ttlSecondsAfterFinished,
+                recipe);
     }
 
     /**

@@ -3,6 +3,7 @@ package io.swav.api;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -29,6 +30,7 @@ public final class TrainingSettings {
             "scheduling",
             "activeDeadlineSeconds",
             "ttlSecondsAfterFinished",
+            "recipe", // what it sets is covered field by field
             "data.uri",
             "data.evalUri",
             "data.workers",
@@ -38,6 +40,10 @@ public final class TrainingSettings {
             "data.s3",
             "data.cache",
             "data.growCheckSeconds");
+
+    /** Values that mean what unset means. A spec has them only where its recipe sets something else. */
+    private static final Map<String, String> AS_UNSET =
+            Map.of("model.headNorm", "true", "training.optimizer.excludeBiasAndNorm", "false");
 
     private static final String REPRODUCIBILITY = "training.reproducibility";
     /** Mode Fast promises no bits that depend on it, so trainers may differ in it. */
@@ -51,6 +57,7 @@ public final class TrainingSettings {
     public static SortedMap<String, String> of(SwavJobSpec spec) {
         SortedMap<String, String> settings = new TreeMap<>();
         add(settings, "", JSON.valueToTree(spec));
+        AS_UNSET.forEach(settings::remove);
         return settings;
     }
 

@@ -17,16 +17,12 @@ import org.jspecify.annotations.Nullable;
 @JsonIgnoreProperties(ignoreUnknown = true)
 @JsonInclude(JsonInclude.Include.NON_NULL)
 public record TrainingSpec(
-        @JsonPropertyDescription("Images per step, over all trainers, 4096 by default.")
-        @Default("4096")
-        @Min(1)
-        @Max(16_777_216)
+        @JsonPropertyDescription("Images per step, over all trainers, 4096 by default.") @Min(1) @Max(16_777_216)
         Integer globalBatch,
 
         @JsonPropertyDescription("Images per group, 64 by default (the paper's share of a GPU); divides"
                 + " globalBatch. The group is the unit of computation: computed as one, never split, and"
                 + " assigned to a trainer as a whole, so that results do not depend on the number of trainers.")
-        @Default("64")
         @Min(1)
         @Max(16_777_216)
         Integer groupSize,
@@ -35,7 +31,6 @@ public record TrainingSpec(
                 "Passes over the data, 100 by default. An epoch has floor(images / globalBatch) steps. May be"
                         + " raised while the job runs: from the next world on, at one step for all trainers, the"
                         + " learning rate follows the longer cosine. It cannot be lowered.")
-        @Default("100")
         @Min(1)
         @Max(1_000_000)
         Integer epochs,
@@ -79,8 +74,8 @@ public record TrainingSpec(
         Gradients gradients,
 
         @JsonPropertyDescription("Steps before the prototypes move, 313 by default (one epoch of ImageNet at batch"
-                + " 4096). More steps help if the loss stays at ln K.")
-        @Default("313")
+                + " 4096); a recipe's is scaled with globalBatch, so that it stays an epoch. More steps help if the loss stays"
+                + " at ln K.")
         @Min(0)
         Long prototypesFrozenSteps,
 
@@ -109,6 +104,33 @@ public record TrainingSpec(
                 augmentation);
     }
 
+    /**
+     * Returns what a manifest sets over what its recipe sets. Fields that no recipe sets stay as they are.
+     *
+     * @param scales whether rates and the freeze, which lasts an epoch, are scaled to the manifest's own batch
+     */
+    static TrainingSpec over(@Nullable TrainingSpec own, TrainingSpec recipe, boolean scales) {
+        if (own == null) {
+            return recipe;
+        }
+        Integer batch = Recipe.either(own.globalBatch, recipe.globalBatch);
+        double ratio = scales && batch > 0 ? (double) batch / recipe.globalBatch : 1;
+        return new TrainingSpec(
+                batch,
+                Recipe.either(own.groupSize, recipe.groupSize),
+                Recipe.either(own.epochs, recipe.epochs),
+                own.maxSteps,
+                own.seed,
+                own.precision,
+                own.reproducibility,
+                own.threads,
+                Optimizer.over(own.optimizer, recipe.optimizer, ratio),
+                BatchNorm.over(own.batchNorm, recipe.batchNorm),
+                own.gradients,
+                Recipe.either(own.prototypesFrozenSteps, Math.round(recipe.prototypesFrozenSteps / ratio)),
+                Augmentation.over(own.augmentation, recipe.augmentation));
+    }
+
     /** The schema's values of {@link TrainingSpec#precision} and {@link Gradients#precision}. */
     enum Precision {
         fp32,
@@ -125,53 +147,79 @@ public record TrainingSpec(
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record Optimizer(
-            @JsonPropertyDescription("Learning rate after the warm-up, for globalBatch as it is (no scaling is done):"
-                    + " 4.8 by default, the paper's at 4096; 0.6 suits 256.")
-            @Default("4.8")
+            @JsonPropertyDescription("Learning rate after the warm-up, for globalBatch as it is: 4.8 without a recipe,"
+                    + " the paper's at 4096, whatever the batch; 0.6 suits 256. With a recipe it is the recipe's, scaled in"
+                    + " proportion to a globalBatch of your own.")
             @Min(0)
             Double learningRate,
 
-            @JsonPropertyDescription("Learning rate at the end of the cosine, 0.0048 by default.")
-            @Default("0.0048")
+            @JsonPropertyDescription(
+                    "Learning rate at the end of the cosine, 0.0048 by default; scaled like learningRate.")
             @Min(0)
             Double finalLearningRate,
 
-            @JsonPropertyDescription("Learning rate at the first step of the warm-up, 0.3 by default.")
-            @Default("0.3")
+            @JsonPropertyDescription(
+                    "Learning rate at the first step of the warm-up, 0.3 by default; scaled like learningRate.")
             @Min(0)
             Double warmupStart,
 
             @JsonPropertyDescription("Length of the warm-up in epochs, 10 by default, fractions allowed; 0 for none.")
-            @Default("10")
             @Min(0)
             Double warmupEpochs,
 
-            @JsonPropertyDescription("Momentum of SGD, 0.9 by default.")
-            @Default("0.9")
-            @Min(0)
-            @Max(value = 1, inclusive = false)
+            @JsonPropertyDescription("Momentum of SGD, 0.9 by default.") @Min(0) @Max(value = 1, inclusive = false)
             Double momentum,
 
-            @JsonPropertyDescription("L2 penalty, 1e-6 by default, on every parameter.") @Default("0.000001") @Min(0)
+            @JsonPropertyDescription("L2 penalty, 1e-6 by default, on every parameter.") @Min(0)
             Double weightDecay,
 
             @JsonPropertyDescription("LARC's trust coefficient, 0.001 by default: the share of a parameter's norm that"
                     + " a step of learning rate 1 moves it by.")
-            @Default("0.001")
             @Min(value = 0, inclusive = false)
             Double trustCoefficient,
 
             @JsonPropertyDescription("Whether LARC only lowers the learning rate; false by default, as in SwAV.")
-            @Default("false")
             Boolean larcClip,
 
             @JsonPropertyDescription("Whether biases and the parameters of batch norm take plain SGD's step, without"
                     + " LARC's rate and without weight decay. Unset: no, as in SwAV.")
             @Nullable
             Boolean excludeBiasAndNorm) {
-        /** No is what unset means, also in the digest of a configuration. */
-        public Optimizer {
-            excludeBiasAndNorm = Boolean.TRUE.equals(excludeBiasAndNorm) ? excludeBiasAndNorm : null;
+        /**
+         * Returns what a manifest sets over what its recipe sets. Not to exclude anything is what unset means, also in the
+         * digest of a configuration.
+         */
+        private static Optimizer over(@Nullable Optimizer own, Optimizer recipe, double ratio) {
+            Optimizer otherwise = recipe.scaled(ratio);
+            if (own == null) {
+                return otherwise;
+            }
+            Boolean exclude = own.excludeBiasAndNorm;
+            return new Optimizer(
+                    Recipe.either(own.learningRate, otherwise.learningRate),
+                    Recipe.either(own.finalLearningRate, otherwise.finalLearningRate),
+                    Recipe.either(own.warmupStart, otherwise.warmupStart),
+                    Recipe.either(own.warmupEpochs, otherwise.warmupEpochs),
+                    Recipe.either(own.momentum, otherwise.momentum),
+                    Recipe.either(own.weightDecay, otherwise.weightDecay),
+                    Recipe.either(own.trustCoefficient, otherwise.trustCoefficient),
+                    Recipe.either(own.larcClip, otherwise.larcClip),
+                    exclude == null || (!exclude && otherwise.excludeBiasAndNorm == null)
+                            ? otherwise.excludeBiasAndNorm
+                            : exclude);
+        }
+
+        private Optimizer scaled(double ratio) {
+            return new Optimizer(
+                    Recipe.scaled(learningRate, ratio),
+                    Recipe.scaled(finalLearningRate, ratio),
+                    Recipe.scaled(warmupStart, ratio),
+                    warmupEpochs,
+                    momentum,
+                    weightDecay,
+                    trustCoefficient,
+                    larcClip,
+                    excludeBiasAndNorm);
         }
     }
 
@@ -179,14 +227,19 @@ public record TrainingSpec(
     @JsonIgnoreProperties(ignoreUnknown = true)
     @JsonInclude(JsonInclude.Include.NON_NULL)
     public record BatchNorm(
-            @JsonPropertyDescription("Images that share batch statistics: training.groupSize if unset (no"
-                    + " communication), or a multiple of it up to the global batch: groups then go through the network"
-                    + " layer by layer, and trainers synchronize in each. The paper's runs share 512 images at batch"
-                    + " 4096 and all 256 at 256.")
+            @JsonPropertyDescription(
+                    "Images that share batch statistics: if unset, the recipe's, or training.groupSize without one (no"
+                            + " communication), or a multiple of it up to the global batch: groups then go through the network"
+                            + " layer by layer, and trainers synchronize in each. The paper's runs share 512 images at batch"
+                            + " 4096 and all 256 at 256.")
             @Min(1)
             @Max(16_777_216)
             @Nullable
-            Integer groupSize) {}
+            Integer groupSize) {
+        private static BatchNorm over(@Nullable BatchNorm own, BatchNorm recipe) {
+            return own == null || own.groupSize == null ? recipe : own;
+        }
+    }
 
     /** How gradients are summed, which happens while backward runs. */
     @JsonIgnoreProperties(ignoreUnknown = true)
@@ -218,21 +271,29 @@ public record TrainingSpec(
     public record Augmentation(
             @JsonPropertyDescription("Color jitter: 1 (default) is brightness, contrast and saturation 0.8, hue 0.2;"
                     + " other values scale all four.")
-            @Default("1.0")
             @Min(0)
             @Max(2)
             Double jitterStrength,
 
-            @JsonPropertyDescription("Probability of color jitter, 0.8 by default.") @Default("0.8") @Min(0) @Max(1)
+            @JsonPropertyDescription("Probability of color jitter, 0.8 by default.") @Min(0) @Max(1)
             Double jitterProbability,
 
-            @JsonPropertyDescription("Probability of grayscale, 0.2 by default.") @Default("0.2") @Min(0) @Max(1)
+            @JsonPropertyDescription("Probability of grayscale, 0.2 by default.") @Min(0) @Max(1)
             Double grayProbability,
 
             @JsonPropertyDescription("Probability of Gaussian blur, sigma uniform in 0.1 to 2 pixels, 0.5 by default;"
                     + " 0 suits small images.")
-            @Default("0.5")
             @Min(0)
             @Max(1)
-            Double blurProbability) {}
+            Double blurProbability) {
+        private static Augmentation over(@Nullable Augmentation own, Augmentation recipe) {
+            return own == null
+                    ? recipe
+                    : new Augmentation(
+                            Recipe.either(own.jitterStrength, recipe.jitterStrength),
+                            Recipe.either(own.jitterProbability, recipe.jitterProbability),
+                            Recipe.either(own.grayProbability, recipe.grayProbability),
+                            Recipe.either(own.blurProbability, recipe.blurProbability));
+        }
+    }
 }

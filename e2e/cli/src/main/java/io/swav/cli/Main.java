@@ -31,6 +31,7 @@ import picocli.CommandLine.HelpCommand;
             ClusterCommands.Down.class,
             ClusterCommands.Status.class,
             ClusterCommands.Logs.class,
+            RecipesCommand.class,
             SetupCommand.class,
             NodeCommand.class,
             HelpCommand.class

@@ -68,7 +68,11 @@ public record Architecture(
                 backbone,
                 width == null ? backbone.width() : width,
                 model.stem(),
-                new Head(model.hiddenDim(), model.headNorm() == null, model.featureDim(), model.prototypes()));
+                new Head(
+                        model.hiddenDim(),
+                        !Boolean.FALSE.equals(model.headNorm()),
+                        model.featureDim(),
+                        model.prototypes()));
     }
 
     /**

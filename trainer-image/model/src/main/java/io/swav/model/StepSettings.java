@@ -111,7 +111,7 @@ public record StepSettings(
                         optimizer.weightDecay(),
                         optimizer.trustCoefficient(),
                         optimizer.larcClip(),
-                        optimizer.excludeBiasAndNorm() != null),
+                        Boolean.TRUE.equals(optimizer.excludeBiasAndNorm())),
                 training.prototypesFrozenSteps(),
                 training.reproducibility() == TrainingSpec.Reproducibility.Bitwise,
                 training.gradients().bucketMegabytes() * (1L << 20),
