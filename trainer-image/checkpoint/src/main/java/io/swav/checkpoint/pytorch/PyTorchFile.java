@@ -6,6 +6,7 @@ import io.swav.checkpoint.FiniteValues;
 import io.swav.checkpoint.HalfPrecision;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.pytorch.PickleGlobals.TensorRef;
+import java.io.Closeable;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -76,15 +77,48 @@ public record PyTorchFile(String at, Map<String, HostTensor> tensors, List<Strin
             throw new PyTorchFileException("it is a tar archive: unpack it, or if PyTorch 0.1 wrote it, load it with"
                     + " PyTorch and save it again");
         }
-        PickleGlobals globals = new PickleGlobals();
-        if (head.length > 0 && head[0] == 'P') {
-            try (ZipForm form = ZipForm.open(file)) {
-                return read(StateDict.find(form.object(globals), key), form, Files.size(file));
+        try (Opened opened = open(file, head)) {
+            return read(StateDict.find(opened.object(), key), opened.storages(), Files.size(file));
+        }
+    }
+
+    /** Returns what {@link PyTorchWriter} wrote about the weights, texts by name; empty if another program wrote the file. */
+    public static Map<String, String> metadata(Path file) throws IOException {
+        Map<String, String> metadata = new LinkedHashMap<>();
+        try (Opened opened = open(file, head(file))) {
+            if (opened.object() instanceof PickleDict dict
+                    && dict.get(PyTorchWriter.METADATA).orElse(dict) instanceof PickleDict texts
+                    && texts != dict) {
+                texts.texts().forEach((name, value) -> {
+                    if (value instanceof String text) {
+                        metadata.put(name, text);
+                    }
+                });
             }
         }
-        try (LegacyForm form = LegacyForm.open(file, globals)) {
-            return read(StateDict.find(form.object(), key), form, Files.size(file));
+        return metadata;
+    }
+
+    private record Opened(Object object, StorageBytes storages) implements Closeable {
+        @Override
+        public void close() throws IOException {
+            storages.close();
         }
+    }
+
+    private static Opened open(Path file, byte[] head) throws IOException {
+        PickleGlobals globals = new PickleGlobals();
+        if (head.length > 0 && head[0] == 'P') {
+            ZipForm form = ZipForm.open(file);
+            try {
+                return new Opened(form.object(globals), form);
+            } catch (IOException | RuntimeException e) {
+                form.close();
+                throw e;
+            }
+        }
+        LegacyForm form = LegacyForm.open(file, globals);
+        return new Opened(form.object(), form);
     }
 
     private static PyTorchFile read(StateDict found, StorageBytes storages, long size) throws IOException {

@@ -30,6 +30,9 @@ public final class PyTorchWriter {
     /** What zip archives begin their time with. */
     private static final LocalDateTime TIME = LocalDateTime.of(1980, 1, 1, 0, 0);
 
+    /** The entry beside the weights that says what they are. */
+    static final String METADATA = "swav";
+
     private static final String FOLDER = "archive/";
     private static final int CHUNK = 1 << 20;
 
@@ -110,7 +113,7 @@ public final class PyTorchWriter {
             tensor(bytes, entry.getValue(), key++);
             bytes.write('s');
         }
-        text(bytes, "swav");
+        text(bytes, METADATA);
         bytes.write('}');
         for (Map.Entry<String, String> entry : new TreeMap<>(metadata).entrySet()) {
             text(bytes, entry.getKey());
