@@ -15,8 +15,8 @@ public final class HalfPrecision {
      */
     public static ByteBuffer widened(String dtype, ByteBuffer halves) {
         ByteBuffer from = halves.duplicate().clear().order(ByteOrder.LITTLE_ENDIAN);
-        ByteBuffer wide =
-                ByteBuffer.allocateDirect(Math.multiplyExact(2, from.capacity())).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer wide = ByteBuffer.allocateDirect(Math.multiplyExact(2, from.capacity()))
+                .order(ByteOrder.LITTLE_ENDIAN);
         while (from.hasRemaining()) {
             short bits = from.getShort();
             wide.putFloat(dtype.equals("BF16") ? Float.intBitsToFloat(bits << 16) : half(bits));

@@ -203,7 +203,8 @@ public final class FeaturesCommand implements Callable<Integer> {
             return Integer.parseInt(text);
         } catch (NumberFormatException e) {
             throw new EvalException(
-                    ExitCodes.BAD_DATA, weights + " states the " + what + " " + Shown.of(text) + ", which is no number");
+                    ExitCodes.BAD_DATA,
+                    weights + " states the " + what + " " + Shown.of(text) + ", which is no number");
         }
     }
 }

@@ -74,8 +74,9 @@ public final class ImportCommand implements Callable<Integer> {
     @Option(
             names = "--key",
             paramLabel = "KEY",
-            description = "Where the state dict is in a checkpoint, for example teacher or model.backbone (default: looked"
-                    + " for under the usual keys).")
+            description =
+                    "Where the state dict is in a checkpoint, for example teacher or model.backbone (default: looked"
+                            + " for under the usual keys).")
     private @Nullable String key;
 
     @Option(

@@ -75,14 +75,7 @@ class PyTorchInterchangeTest {
                 .takeWhile(line -> !line.startsWith("model.fc"))
                 .map(line -> line.replaceFirst("^model\\b", "backbone"))
                 .collect(Collectors.joining("\n"));
-        roundTrip(
-                made,
-                "16",
-                "8",
-                spec,
-                "w.pth",
-                "out.pth",
-                "_use_new_zipfile_serialization=True");
+        roundTrip(made, "16", "8", spec, "w.pth", "out.pth", "_use_new_zipfile_serialization=True");
         assertThat(said).doesNotContain("timm").contains("torch.onnx.export(model");
     }
 
@@ -107,7 +100,7 @@ class PyTorchInterchangeTest {
                 torch.save({"epoch": 400, "state_dict": state, "optimizer": {"state": {0: torch.zeros(3)}}},
                            "%s", %s)
                 """.formatted(
-                backbone, hidden, hidden, hidden, features, features, prototypes, folder.resolve(in), form));
+                        backbone, hidden, hidden, hidden, features, features, prototypes, folder.resolve(in), form));
         Path job = Files.writeString(folder.resolve("job.json"), spec);
         assertThat(swav(new ImportCommand(), folder.resolve(in), "--config", job, "--out", folder.resolve("store")))
                 .as(said)
@@ -124,7 +117,8 @@ class PyTorchInterchangeTest {
         String load = said.lines()
                 .filter(line -> line.startsWith("  ") && !line.contains("timm."))
                 .map(line -> line.substring(2))
-                .map(line -> line.replace("backbone.onnx", folder.resolve("b.onnx").toString()))
+                .map(line ->
+                        line.replace("backbone.onnx", folder.resolve("b.onnx").toString()))
                 .collect(Collectors.joining("\n"));
         python(load + """
 

@@ -36,8 +36,6 @@ enum ElementType {
 
     /** Returns the type of a storage class. */
     static Optional<ElementType> ofStorage(String name) {
-        return Arrays.stream(values())
-                .filter(type -> type.storage.equals(name))
-                .findFirst();
+        return Arrays.stream(values()).filter(type -> type.storage.equals(name)).findFirst();
     }
 }

@@ -46,7 +46,8 @@ public record ForeignWeights(String origin, Map<String, HostTensor> tensors, Lis
             return new ForeignWeights(origin, found.tensors(), leftOut);
         }
         if (key.isPresent()) {
-            throw new PyTorchFileException("it is no file of torch.save, so that it has no dictionaries: leave out --key");
+            throw new PyTorchFileException(
+                    "it is no file of torch.save, so that it has no dictionaries: leave out --key");
         }
         return of(Safetensors.read(file), prefix);
     }
@@ -64,7 +65,8 @@ public record ForeignWeights(String origin, Map<String, HostTensor> tensors, Lis
         tensors.forEach((name, tensor) -> {
             String rest = without(prefix, name);
             String bare = without(DATA_PARALLEL, name);
-            if (name.startsWith(prefix) && (BACKBONE.matcher(rest).matches() || HEAD.matcher(rest).matches())) {
+            if (name.startsWith(prefix)
+                    && (BACKBONE.matcher(rest).matches() || HEAD.matcher(rest).matches())) {
                 taken.put(rest, tensor);
             } else if (HEAD.matcher(bare).matches()) {
                 taken.putIfAbsent(bare, tensor);
@@ -74,8 +76,8 @@ public record ForeignWeights(String origin, Map<String, HostTensor> tensors, Lis
             }
         });
         List<String> leftOut = new ArrayList<>();
-        others.forEach((name, count) ->
-                leftOut.add(Shown.of(name) + " (" + count + (count == 1 ? " tensor)" : " tensors)")));
+        others.forEach(
+                (name, count) -> leftOut.add(Shown.of(name) + " (" + count + (count == 1 ? " tensor)" : " tensors)")));
         return new ForeignWeights(prefix, taken, leftOut);
     }
 
@@ -94,9 +96,8 @@ public record ForeignWeights(String origin, Map<String, HostTensor> tensors, Lis
                 .filter(prefix -> tensors.containsKey(prefix + FIRST))
                 .toList();
         if (prefixes.isEmpty()) {
-            throw new PyTorchFileException(
-                    "it has no residual network with torchvision's names (" + FIRST + ", " + BLOCK + ")"
-                            + noNetwork(tensors));
+            throw new PyTorchFileException("it has no residual network with torchvision's names (" + FIRST + ", "
+                    + BLOCK + ")" + noNetwork(tensors));
         }
         List<String> leading = prefixes.stream()
                 .filter(prefix -> !FOLLOWER.matcher(prefix).matches())

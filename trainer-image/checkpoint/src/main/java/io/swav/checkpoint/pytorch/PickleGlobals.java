@@ -82,12 +82,38 @@ final class PickleGlobals {
             "numpy._core.multiarray._reconstruct");
 
     private static final Set<String> INERT_BUILTINS = Set.of(
-            "set", "frozenset", "bytearray", "complex", "object", "int", "long", "float", "str", "unicode", "bool",
-            "list", "dict", "tuple", "slice", "range");
+            "set",
+            "frozenset",
+            "bytearray",
+            "complex",
+            "object",
+            "int",
+            "long",
+            "float",
+            "str",
+            "unicode",
+            "bool",
+            "list",
+            "dict",
+            "tuple",
+            "slice",
+            "range");
 
     private static final Set<String> TYPES = Set.of(
-            "float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool",
-            "contiguous_format", "channels_last", "preserve_format", "strided");
+            "float32",
+            "float64",
+            "float16",
+            "bfloat16",
+            "int64",
+            "int32",
+            "int16",
+            "int8",
+            "uint8",
+            "bool",
+            "contiguous_format",
+            "channels_last",
+            "preserve_format",
+            "strided");
 
     private final Map<String, StorageRef> storages = new LinkedHashMap<>();
 
@@ -175,7 +201,8 @@ final class PickleGlobals {
         PickleDict dict = new PickleDict();
         if (!arguments.isEmpty() && first(arguments) instanceof List<?> pairs) {
             for (Object pair : pairs) {
-                List<?> items = pair instanceof Tuple tuple ? tuple.items() : pair instanceof List<?> of ? of : List.of();
+                List<?> items =
+                        pair instanceof Tuple tuple ? tuple.items() : pair instanceof List<?> of ? of : List.of();
                 if (items.size() != 2) {
                     throw PickleReader.damaged();
                 }
@@ -235,7 +262,8 @@ final class PickleGlobals {
                 if (side == 0) {
                     return Optional.of(tensor.offset());
                 }
-                last = Math.addExact(last, Math.multiplyExact(side - 1, tensor.strides().get(i)));
+                last = Math.addExact(
+                        last, Math.multiplyExact(side - 1, tensor.strides().get(i)));
             }
             return Optional.of(Math.addExact(last, 1));
         } catch (ArithmeticException e) {

@@ -304,6 +304,8 @@ final class PickleReader {
 
     /** Returns how a message names a value. */
     static String kind(Object value) {
-        return value instanceof Inert inert ? Shown.of(inert.what()) : value.getClass().getSimpleName();
+        return value instanceof Inert inert
+                ? Shown.of(inert.what())
+                : value.getClass().getSimpleName();
     }
 }

@@ -141,8 +141,8 @@ public record PyTorchFile(String at, Map<String, HostTensor> tensors, List<Strin
             ByteBuffer values = values(tensor, storages);
             OptionalLong bad = FiniteValues.firstNotFinite(type.name(), values);
             if (bad.isPresent()) {
-                throw new PyTorchFileException(Shown.of(entry.getKey()) + " holds NaN or infinity, first at element "
-                        + bad.getAsLong());
+                throw new PyTorchFileException(
+                        Shown.of(entry.getKey()) + " holds NaN or infinity, first at element " + bad.getAsLong());
             }
             tensors.put(
                     entry.getKey(),
@@ -172,7 +172,8 @@ public record PyTorchFile(String at, Map<String, HostTensor> tensors, List<Strin
         long end = PickleGlobals.end(tensor).orElseThrow();
         long span = (end - tensor.offset()) * width;
         if (span > Integer.MAX_VALUE) {
-            throw new PyTorchFileException("a tensor of shape " + tensor.shape() + " is spread over " + span + " bytes");
+            throw new PyTorchFileException(
+                    "a tensor of shape " + tensor.shape() + " is spread over " + span + " bytes");
         }
         ByteBuffer elements = allocate((int) span);
         storages.read(tensor.storage(), tensor.offset() * width, elements);

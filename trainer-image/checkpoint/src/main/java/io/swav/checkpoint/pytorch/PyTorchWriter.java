@@ -49,16 +49,19 @@ public final class PyTorchWriter {
         Map<String, HostTensor> sorted = new TreeMap<>(tensors);
         for (Map.Entry<String, HostTensor> entry : sorted.entrySet()) {
             OptionalLong bad = FiniteValues.firstNotFinite(
-                    type(entry.getValue()).name(), entry.getValue().bytes().duplicate().clear());
+                    type(entry.getValue()).name(),
+                    entry.getValue().bytes().duplicate().clear());
             if (bad.isPresent()) {
-                throw new IOException(
-                        entry.getKey() + " holds NaN or infinity, first at element " + bad.getAsLong());
+                throw new IOException(entry.getKey() + " holds NaN or infinity, first at element " + bad.getAsLong());
             }
         }
         try (FileChannel channel = FileChannel.open(
-                        file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE);
-                ZipOutputStream zip = new ZipOutputStream(
-                        new BufferedOutputStream(Channels.newOutputStream(channel), CHUNK))) {
+                        file,
+                        StandardOpenOption.CREATE,
+                        StandardOpenOption.TRUNCATE_EXISTING,
+                        StandardOpenOption.WRITE);
+                ZipOutputStream zip =
+                        new ZipOutputStream(new BufferedOutputStream(Channels.newOutputStream(channel), CHUNK))) {
             put(zip, "data.pkl", ByteBuffer.wrap(pickle(sorted, metadata)));
             put(zip, "byteorder", ByteBuffer.wrap("little".getBytes(StandardCharsets.US_ASCII)));
             int key = 0;
@@ -179,9 +182,12 @@ public final class PyTorchWriter {
     }
 
     private static void little(OutputStream out, long value, int bytes) throws IOException {
-        out.write(ByteBuffer.allocate(Long.BYTES)
-                .order(ByteOrder.LITTLE_ENDIAN)
-                .putLong(value)
-                .array(), 0, bytes);
+        out.write(
+                ByteBuffer.allocate(Long.BYTES)
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                        .putLong(value)
+                        .array(),
+                0,
+                bytes);
     }
 }

@@ -23,7 +23,15 @@ import java.util.Set;
 record StateDict(String at, Map<String, TensorRef> tensors, List<String> beside) {
     /** Where weights are, in the order in which they are looked for: the teacher is what DINO evaluates. */
     private static final List<String> KEYS = List.of(
-            "state_dict", "model", "model_state_dict", "state_dict_ema", "teacher", "student", "network", "net", "weights");
+            "state_dict",
+            "model",
+            "model_state_dict",
+            "state_dict_ema",
+            "teacher",
+            "student",
+            "network",
+            "net",
+            "weights");
 
     /** The entries that messages name. */
     private static final int NAMED = 20;
@@ -47,7 +55,8 @@ record StateDict(String at, Map<String, TensorRef> tensors, List<String> beside)
         String last = "";
         for (String part : path.split("\\.", -1)) {
             if (!(at.get(part).orElse(PickleReader.None.NONE) instanceof PickleDict inner)) {
-                throw new PyTorchFileException("it has no dictionary " + Shown.of(path) + "; it holds " + beside(at, ""));
+                throw new PyTorchFileException(
+                        "it has no dictionary " + Shown.of(path) + "; it holds " + beside(at, ""));
             }
             above = at;
             at = inner;

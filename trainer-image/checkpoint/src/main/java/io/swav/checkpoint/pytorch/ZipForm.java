@@ -49,8 +49,8 @@ final class ZipForm implements StorageBytes {
                     .filter(name -> name.endsWith("/" + PICKLE))
                     .findFirst();
             if (pickle.isEmpty()) {
-                throw new PyTorchFileException("it is a zip archive without " + PICKLE
-                        + ", so torch.save did not write it");
+                throw new PyTorchFileException(
+                        "it is a zip archive without " + PICKLE + ", so torch.save did not write it");
             }
             String name = pickle.get();
             ZipForm form = new ZipForm(zip, name.substring(0, name.length() - PICKLE.length()));
@@ -72,8 +72,8 @@ final class ZipForm implements StorageBytes {
             try (InputStream in = zip.getInputStream(order)) {
                 String text = new String(in.readNBytes(16), StandardCharsets.US_ASCII);
                 if (!text.equals("little")) {
-                    throw new PyTorchFileException("its numbers are " + Shown.of(text)
-                            + " endian, only little endian ones are read");
+                    throw new PyTorchFileException(
+                            "its numbers are " + Shown.of(text) + " endian, only little endian ones are read");
                 }
             }
         }

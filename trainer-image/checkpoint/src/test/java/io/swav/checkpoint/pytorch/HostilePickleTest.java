@@ -34,14 +34,24 @@ class HostilePickleTest {
                 .isInstanceOf(PyTorchFileException.class)
                 .hasMessageContaining(module + "." + name)
                 .hasMessageContaining("nothing of it was run");
-        assertThatThrownBy(() -> read(new Bytes().string(module).string(name).op(0x93).op(')').op('R').op('.')))
+        assertThatThrownBy(() -> read(new Bytes()
+                        .string(module)
+                        .string(name)
+                        .op(0x93)
+                        .op(')')
+                        .op('R')
+                        .op('.')))
                 .hasMessageContaining(module + "." + name);
     }
 
     @Test
     void whatIsListedAndUselessIsNeitherCalledNorKept() throws IOException {
-        Object value = read(new Bytes().text("cargparse\nNamespace\n)").op(0x81).text("}(X").number(1, 4).text("a"
-                + "K\1ub."));
+        Object value = read(new Bytes()
+                .text("cargparse\nNamespace\n)")
+                .op(0x81)
+                .text("}(X")
+                .number(1, 4)
+                .text("a" + "K\1ub."));
         assertThat(value).isEqualTo(new PickleReader.Inert("argparse.Namespace"));
     }
 
@@ -61,8 +71,17 @@ class HostilePickleTest {
 
     @Test
     void mayContainItself() throws IOException {
-        PickleDict dict = (PickleDict) read(new Bytes().text("}q").op(0).text("(h").op(0).text("h").op(0).string("x")
-                .text("h").op(0).text("u."));
+        PickleDict dict = (PickleDict) read(new Bytes()
+                .text("}q")
+                .op(0)
+                .text("(h")
+                .op(0)
+                .text("h")
+                .op(0)
+                .string("x")
+                .text("h")
+                .op(0)
+                .text("u."));
         assertThat(dict.size()).isEqualTo(2);
         assertThatThrownBy(() -> StateDict.find(dict, Optional.empty())).hasMessageContaining("it holds [x]");
     }
@@ -96,11 +115,14 @@ class HostilePickleTest {
         assertThatThrownBy(() -> read(new Bytes().op(0x8e).number(-1, 8))).hasMessageContaining("more than 67108864");
         assertThatThrownBy(() -> read(new Bytes().op(0x8b).number(0xffffffffL, 4)))
                 .hasMessageContaining("more than 67108864 bytes");
-        assertThatThrownBy(() -> read(new Bytes().op('I').text("1".repeat(5000)))).hasMessageContaining("a line");
+        assertThatThrownBy(() -> read(new Bytes().op('I').text("1".repeat(5000))))
+                .hasMessageContaining("a line");
     }
 
     @ParameterizedTest
-    @CsvSource({"'0.'", "'t.'", "'(1a.'", "'R.'", "'h\0.'", "'NNR.'", "'Na.'", "'}Ns.'", "'Q.'", "'NQ.'", "'Ix\n.'", "'(N0a.'"})
+    @CsvSource({
+        "'0.'", "'t.'", "'(1a.'", "'R.'", "'h\0.'", "'NNR.'", "'Na.'", "'}Ns.'", "'Q.'", "'NQ.'", "'Ix\n.'", "'(N0a.'"
+    })
     void refusesOperationsWithoutTheirValues(String pickle) {
         assertThatThrownBy(() -> read(new Bytes().text(pickle)))
                 .isInstanceOf(PyTorchFileException.class)
@@ -118,17 +140,15 @@ class HostilePickleTest {
         "9223372036854775807, 2, 1"
     })
     void refusesATensorOutsideOfItsStorage(long offset, long side, long stride) {
-        assertThatThrownBy(() -> read(tensor(offset, side, stride))).hasMessageContaining("does not lie within its storage");
+        assertThatThrownBy(() -> read(tensor(offset, side, stride)))
+                .hasMessageContaining("does not lie within its storage");
     }
 
     @Test
     void knowsATensorWithinItsStorage() throws IOException {
         assertThat(read(tensor(1, 2, 2)))
                 .isEqualTo(new PickleGlobals.TensorRef(
-                        new PickleGlobals.StorageRef(ElementType.F32, "0", 4),
-                        1,
-                        List.of(2L),
-                        List.of(2L)));
+                        new PickleGlobals.StorageRef(ElementType.F32, "0", 4), 1, List.of(2L), List.of(2L)));
     }
 
     private static Bytes tensor(long offset, long side, long stride) {

@@ -43,7 +43,11 @@ class PyTorchFileTest {
         Map<String, HostTensor> tensors = file.tensors();
         assertTensor(tensors, "conv1.weight", DataType.FLOAT32, List.of(2L, 3L, 2L, 2L), eighths(24, i -> i));
         assertTensor(
-                tensors, "layer1.0.conv1.weight", DataType.FLOAT32, List.of(3L, 4L), eighths(12, i -> i % 4 * 3 + i / 4));
+                tensors,
+                "layer1.0.conv1.weight",
+                DataType.FLOAT32,
+                List.of(3L, 4L),
+                eighths(12, i -> i % 4 * 3 + i / 4));
         assertTensor(tensors, "bn1.weight", DataType.FLOAT32, List.of(4L), eighths(4, i -> i + 4));
         assertTensor(tensors, "bn1.bias", DataType.FLOAT32, List.of(4L), eighths(4, i -> 2 * i + 8));
         assertTensor(tensors, "bn1.num_batches_tracked", DataType.INT64, List.of(), 123456789012.0);
@@ -69,7 +73,8 @@ class PyTorchFileTest {
         PyTorchFile file = PyTorchFile.read(fixture(ZIP), Optional.of("state_dict"));
         assertThat(file.tensors()).hasSize(13);
         assertThatThrownBy(() -> PyTorchFile.read(fixture(ZIP), Optional.of("optimizer.nothing")))
-                .hasMessageContaining("it has no dictionary optimizer.nothing; it holds [state (1 tensor), param_groups");
+                .hasMessageContaining(
+                        "it has no dictionary optimizer.nothing; it holds [state (1 tensor), param_groups");
     }
 
     @ParameterizedTest
@@ -137,7 +142,8 @@ class PyTorchFileTest {
 
     @Test
     void writesWhatItReads() throws Exception {
-        Map<String, HostTensor> tensors = PyTorchFile.read(fixture(ZIP), Optional.empty()).tensors();
+        Map<String, HostTensor> tensors =
+                PyTorchFile.read(fixture(ZIP), Optional.empty()).tensors();
         Path first = folder.resolve("first.pth");
         Path second = folder.resolve("second.pth");
         PyTorchWriter.write(first, tensors, Map.of("architecture", "tiny"));
@@ -186,10 +192,13 @@ class PyTorchFileTest {
                         default -> (double) bytes.get();
                     });
         }
-        assertThat(read).as(name).containsExactlyElementsOf(DoubleStream.of(values).boxed().toList());
+        assertThat(read)
+                .as(name)
+                .containsExactlyElementsOf(DoubleStream.of(values).boxed().toList());
     }
 
     static Path fixture(String name) throws URISyntaxException {
-        return Path.of(Objects.requireNonNull(PyTorchFileTest.class.getResource("/pytorch/" + name)).toURI());
+        return Path.of(Objects.requireNonNull(PyTorchFileTest.class.getResource("/pytorch/" + name))
+                .toURI());
     }
 }
