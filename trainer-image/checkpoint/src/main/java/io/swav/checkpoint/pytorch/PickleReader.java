@@ -72,8 +72,8 @@ final class PickleReader {
     private boolean scalar(int code) throws IOException {
         switch (code) {
             case 'N' -> push(None.NONE);
-            case 0x88 -> push(Boolean.TRUE);
-            case 0x89 -> push(Boolean.FALSE);
+            case 0x88 -> push(true);
+            case 0x89 -> push(false);
             case 'J' -> push((long) (int) in.number(4));
             case 'K' -> push(in.number(1));
             case 'M' -> push(in.number(2));
