@@ -1,6 +1,8 @@
 package io.swav.checkpoint;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.swav.api.Fingerprints;
+import io.swav.common.Normalization;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -11,6 +13,7 @@ public final class BackboneWeights {
     /** The names of a job's settings that a file of weights carries in its metadata, and their names there. */
     private static final Map<String, String> CARRIED = Map.of(
             "model.architecture", "architecture",
+            "model.width", "width",
             "model.stem", "stem",
             "crops[0].size", "crop_size");
 
@@ -28,8 +31,10 @@ public final class BackboneWeights {
     }
 
     /**
-     * Returns the metadata of an exported backbone: {@code step}, and what is needed to compute features with it ({@code
-     * architecture}, {@code stem}, {@code crop_size}) if the checkpoint states it.
+     * Returns the metadata of an exported backbone: {@code step}; {@code mean} and {@code std} of the channels, JSON lists;
+     * and if the checkpoint states it, what is needed to compute features with it ({@code architecture}, {@code width} if
+     * it is not the architecture's own, {@code stem}, {@code crop_size}), and the fingerprint of the training set ({@code
+     * data}).
      */
     public static Map<String, String> metadata(CheckpointState state) {
         return metadata(state, List.of());
@@ -43,6 +48,12 @@ public final class BackboneWeights {
         }
         metadata.put("format", "pt");
         metadata.put("step", Long.toString(state.step()));
+        metadata.put("mean", Normalization.MEAN.toString());
+        metadata.put("std", Normalization.STD.toString());
+        Fingerprints with = state.trainedWith();
+        if (!with.data().isEmpty()) {
+            metadata.put("data", with.samples() + " images, index " + with.data());
+        }
         return metadata;
     }
 

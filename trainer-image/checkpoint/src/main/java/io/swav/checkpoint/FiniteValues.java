@@ -12,7 +12,7 @@ import java.util.OptionalLong;
  * lowest bit carries into the place of the sign, and an OR over all sums shows whether one did. Such a loop over an
  * array is vectorized.
  */
-final class FiniteValues {
+public final class FiniteValues {
     /** Values that are looked at together; they stay in the processor's first cache. */
     private static final int BLOCK = 4096;
 
@@ -29,7 +29,7 @@ final class FiniteValues {
      * @param dtype of safetensors
      * @param bytes remaining ones are whole values, little endian; the position stays
      */
-    static OptionalLong firstNotFinite(String dtype, ByteBuffer bytes) {
+    public static OptionalLong firstNotFinite(String dtype, ByteBuffer bytes) {
         ByteBuffer values = bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN);
         return switch (dtype) {
             case "F32" -> single(values.asIntBuffer());

@@ -5,7 +5,6 @@ import io.swav.api.Shown;
 import io.swav.torch.HostMemory;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
@@ -160,7 +159,7 @@ public final class Safetensors {
     /** Creates a tensor. Half precision is converted to F32, which represents all of its values. */
     private static HostTensor tensor(SafetensorsHeader.TensorSlot slot, ByteBuffer bytes) {
         if (SafetensorsHeader.width(slot.dtype()) == 2) {
-            return widened(slot, bytes.order(ByteOrder.LITTLE_ENDIAN));
+            return new HostTensor(DataType.FLOAT32, slot.shape(), HalfPrecision.widened(slot.dtype(), bytes));
         }
         DataType type = SafetensorsHeader.TYPES.entrySet().stream()
                 .filter(entry -> entry.getValue().equals(slot.dtype()))
@@ -168,25 +167,5 @@ public final class Safetensors {
                 .orElseThrow()
                 .getKey();
         return new HostTensor(type, slot.shape(), bytes);
-    }
-
-    private static HostTensor widened(SafetensorsHeader.TensorSlot slot, ByteBuffer halves) {
-        ByteBuffer wide = ByteBuffer.allocateDirect(Math.multiplyExact(2, halves.capacity()))
-                .order(ByteOrder.LITTLE_ENDIAN);
-        while (halves.hasRemaining()) {
-            short bits = halves.getShort();
-            wide.putFloat(slot.dtype().equals("BF16") ? Float.intBitsToFloat(bits << 16) : half(bits));
-        }
-        return new HostTensor(DataType.FLOAT32, slot.shape(), wide.clear());
-    }
-
-    /** Converts IEEE 754 binary16. */
-    private static float half(short bits) {
-        int exponent = bits >> 10 & 31;
-        int fraction = bits & 1023;
-        float magnitude = exponent == 31
-                ? fraction == 0 ? Float.POSITIVE_INFINITY : Float.NaN
-                : exponent == 0 ? fraction * 0x1p-24f : (1024 + fraction) * (float) Math.scalb(1.0, exponent - 25);
-        return bits < 0 ? -magnitude : magnitude;
     }
 }

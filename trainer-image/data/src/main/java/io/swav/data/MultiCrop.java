@@ -2,6 +2,7 @@ package io.swav.data;
 
 import io.swav.api.CropSpec;
 import io.swav.api.TrainingSpec;
+import io.swav.common.Normalization;
 import java.util.List;
 
 /**
@@ -9,8 +10,8 @@ import java.util.List;
  * Holds scratch space: use one instance per thread.
  */
 public final class MultiCrop {
-    private static final float[] MEAN = {0.485f, 0.456f, 0.406f};
-    private static final float[] STD = {0.228f, 0.224f, 0.225f};
+    private static final float[] MEAN = values(Normalization.MEAN);
+    private static final float[] STD = values(Normalization.STD);
 
     private final List<CropSpec> crops;
     private final TrainingSpec.Augmentation augmentation;
@@ -27,6 +28,14 @@ public final class MultiCrop {
     public MultiCrop(List<CropSpec> crops, TrainingSpec.Augmentation augmentation) {
         this.crops = crops;
         this.augmentation = augmentation;
+    }
+
+    private static float[] values(List<Float> channels) {
+        float[] values = new float[channels.size()];
+        for (int channel = 0; channel < values.length; channel++) {
+            values[channel] = channels.get(channel);
+        }
+        return values;
     }
 
     /**

@@ -9,6 +9,8 @@ import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.Safetensors;
 import io.swav.checkpoint.SafetensorsHeader;
+import io.swav.checkpoint.pytorch.ForeignWeights;
+import io.swav.checkpoint.pytorch.PyTorchFile;
 import io.swav.model.Architecture;
 import io.swav.model.Model;
 import java.io.IOException;
@@ -16,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /** Loads backbones from files: an export, a checkpoint's {@code model.safetensors}, or the folder of a checkpoint. */
 public final class BackboneLoader {
@@ -60,8 +63,10 @@ public final class BackboneLoader {
     static Map<String, String> described(Path path) {
         Path file = file(path);
         try {
-            Map<String, String> described =
-                    new LinkedHashMap<>(SafetensorsHeader.read(file).metadata());
+            Map<String, String> described = new LinkedHashMap<>(
+                    PyTorchFile.matches(file)
+                            ? PyTorchFile.metadata(file)
+                            : SafetensorsHeader.read(file).metadata());
             Path folder = file.toAbsolutePath().getParent();
             if (folder != null && file.endsWith(MODEL)) {
                 CheckpointState.read(folder).map(BackboneWeights::described).ifPresent(described::putAll);
@@ -87,7 +92,11 @@ public final class BackboneLoader {
     static Map<String, HostTensor> backbone(Path path) {
         Path file = file(path);
         try {
-            return BackboneWeights.of(Safetensors.read(file));
+            return BackboneWeights.of(
+                    PyTorchFile.matches(file)
+                            ? ForeignWeights.read(file, Optional.empty(), Optional.empty())
+                                    .tensors()
+                            : Safetensors.read(file));
         } catch (IOException e) {
             throw cannotRead(file, e);
         }

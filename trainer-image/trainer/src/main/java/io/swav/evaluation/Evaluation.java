@@ -23,6 +23,12 @@ public final class Evaluation {
         double top1(FeatureMatrix train, FeatureMatrix test, WorkProgress.Follower follower);
     }
 
+    /** What is computed of the features of labelled images. */
+    @FunctionalInterface
+    interface Measurement<T> {
+        T of(FeatureMatrix train, FeatureMatrix test, WorkProgress.Follower follower);
+    }
+
     private Evaluation() {}
 
     /**
@@ -45,6 +51,18 @@ public final class Evaluation {
             Optional<Path> features,
             Classifier classifier,
             WorkProgress.Follower follower) {
+        return measure(spec, weights, train, test, features, classifier::top1, follower);
+    }
+
+    /** Computes {@code measurement}, else as {@link #top1}. */
+    static <T> T measure(
+            SwavJobSpec spec,
+            Optional<Path> weights,
+            String train,
+            String test,
+            Optional<Path> features,
+            Measurement<T> measurement,
+            WorkProgress.Follower follower) {
         Numerics.require(EnumSet.of(Precision.FP32));
         try (NDManager manager = TorchRuntime.root();
                 DataSet openTest = DataSet.open(test, spec);
@@ -57,7 +75,29 @@ public final class Evaluation {
                     : BackboneLoader.untrained(spec, manager);
             try (StoredFeatures ofTest = stored("test", features, model, testData, spec, testLabels, follower);
                     StoredFeatures ofTrain = stored("train", features, model, trainData, spec, trainLabels, follower)) {
-                return classifier.top1(ofTrain.matrix(), ofTest.matrix(), follower);
+                return measurement.of(ofTrain.matrix(), ofTest.matrix(), follower);
+            }
+        }
+    }
+
+    /**
+     * Computes {@code measurement} of the views' own normalized pixels, without a network, in temporary files; else as
+     * {@link #top1}.
+     */
+    static <T> T measurePixels(
+            SwavJobSpec spec, String train, String test, Measurement<T> measurement, WorkProgress.Follower follower) {
+        Numerics.require(EnumSet.of(Precision.FP32));
+        TorchRuntime.start();
+        try (DataSet openTest = DataSet.open(test, spec);
+                DataSet trainData = DataSet.open(train, spec)) {
+            DataSet testData = ClassMatching.byName(trainData, openTest);
+            int[] testLabels = labels(testData);
+            int[] trainLabels = labels(trainData);
+            try (StoredFeatures ofTest = StoredFeatures.temporary(
+                            FeatureExtractor.ofPixels(testData, spec), testData, testLabels, follower);
+                    StoredFeatures ofTrain = StoredFeatures.temporary(
+                            FeatureExtractor.ofPixels(trainData, spec), trainData, trainLabels, follower)) {
+                return measurement.of(ofTrain.matrix(), ofTest.matrix(), follower);
             }
         }
     }

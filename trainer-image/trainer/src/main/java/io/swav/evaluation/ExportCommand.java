@@ -8,6 +8,7 @@ import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.HostTensor;
 import io.swav.checkpoint.Safetensors;
 import io.swav.checkpoint.StoreOptions;
+import io.swav.checkpoint.pytorch.PyTorchWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,12 +26,18 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "export",
         description = {
-            "Writes the backbone of a checkpoint as safetensors with torchvision's names.",
-            "In Python: model.load_state_dict(safetensors.torch.load_file(FILE), strict=False)."
+            "Writes the backbone of a checkpoint with torchvision's names, which are timm's too, and prints the lines of"
+                    + " Python that load it.",
+            "A FILE that ends in .pth, .pth.tar or .pt is for torch.load(FILE, weights_only=True), with the weights under"
+                    + " state_dict and what they are under swav; any other is safetensors, with that in the metadata. For"
+                    + " ONNX there is a line of Python: PyTorch has the only kept exporter."
         },
         mixinStandardHelpOptions = true)
 public final class ExportCommand implements Callable<Integer> {
     private static final Pattern ONE = Pattern.compile("(.+)/step-(\\d{1,18})/?");
+
+    private static final Pattern PYTORCH = Pattern.compile("\\.(pth|pth\\.tar|pt)$");
+    private static final int USUAL_SIDE = 224;
 
     @Parameters(
             paramLabel = "CHECKPOINT",
@@ -65,14 +72,49 @@ public final class ExportCommand implements Callable<Integer> {
             System.err.println("swav: cannot read weights " + checkpoint + ": " + e.getMessage());
             return ExitCodes.NO_INPUT;
         }
+        BackboneShape shape = BackboneShape.of(backbone);
+        describe(metadata, shape);
+        boolean isPyTorch = PYTORCH.matcher(out.getFileName().toString()).find();
         try {
-            Safetensors.write(out, backbone, metadata);
+            if (isPyTorch) {
+                PyTorchWriter.write(out, backbone, metadata);
+            } else {
+                Safetensors.write(out, backbone, metadata);
+            }
         } catch (IOException e) {
             System.err.println("swav: cannot write " + out + ": " + e);
             return ExitCodes.CANNOT_WRITE;
         }
         System.out.println("wrote " + backbone.size() + " tensors to " + out.toAbsolutePath());
+        printLines(shape, metadata, isPyTorch);
         return ExitCodes.OK;
+    }
+
+    /** Adds what the tensors and this program say about weights whose checkpoint does not state it. */
+    private static void describe(Map<String, String> metadata, BackboneShape shape) {
+        metadata.putIfAbsent("stem", shape.stem());
+        shape.architecture().ifPresent(name -> metadata.putIfAbsent("architecture", name));
+    }
+
+    private void printLines(BackboneShape shape, Map<String, String> metadata, boolean isPyTorch) {
+        String file = out.toAbsolutePath().toString();
+        System.out.println("In Python, with torchvision:");
+        PythonLines.torchvision(shape, file, isPyTorch).forEach(line -> System.out.println("  " + line));
+        PythonLines.timm(shape, file).ifPresent(line -> System.out.println("With timm:\n  " + line));
+        System.out.println("For ONNX, after that:\n  " + PythonLines.onnx(side(metadata)));
+        if (metadata.containsKey("mean")) {
+            System.out.println("Images are RGB in 0..1, normalized with mean " + metadata.get("mean") + " and std "
+                    + metadata.get("std"));
+        }
+    }
+
+    /** Returns the side of the images that the network was trained on, or the usual one. */
+    private static int side(Map<String, String> metadata) {
+        try {
+            return Integer.parseInt(metadata.getOrDefault("crop_size", ""));
+        } catch (NumberFormatException e) {
+            return USUAL_SIDE;
+        }
     }
 
     /** Loads the checkpoint, verified byte by byte against its manifest. */

@@ -39,7 +39,14 @@ final class FeatureExtractor {
     /** One batch that is computed, and one that is decoded meanwhile. */
     private static final int BUFFERS = 2;
 
-    private final Model model;
+    /** Maps views (B, 3, S, S) to rows of features (B, F), attached to {@code manager}. */
+    @FunctionalInterface
+    private interface Network {
+        NDArray features(NDManager manager, NDArray viewsBCSS);
+    }
+
+    private final Network network;
+    private final int width;
     private final DataSet data;
     private final int side;
     private final int threads;
@@ -50,7 +57,12 @@ final class FeatureExtractor {
      * @param threads that decode
      */
     FeatureExtractor(Model model, DataSet data, SwavJobSpec spec, int threads) {
-        this.model = model;
+        this(model::features, model.architecture().width(), data, spec, threads);
+    }
+
+    private FeatureExtractor(Network network, int width, DataSet data, SwavJobSpec spec, int threads) {
+        this.network = network;
+        this.width = width;
         this.data = data;
         this.side = new CenterCrop(spec).side();
         this.threads = threads;
@@ -62,6 +74,17 @@ final class FeatureExtractor {
         return new FeatureExtractor(model, data, spec, Runtime.getRuntime().availableProcessors());
     }
 
+    /** An extractor of the views' own normalized pixels, channel by channel, as above: what any network should beat. */
+    static FeatureExtractor ofPixels(DataSet data, SwavJobSpec spec) {
+        int side = new CenterCrop(spec).side();
+        return new FeatureExtractor(
+                (manager, viewsBCSS) -> viewsBCSS.reshape(viewsBCSS.getShape().get(0), 3L * side * side),
+                3 * side * side,
+                data,
+                spec,
+                Runtime.getRuntime().availableProcessors());
+    }
+
     /** Height and width of a view in pixels. */
     int side() {
         return side;
@@ -69,7 +92,7 @@ final class FeatureExtractor {
 
     /** The width of a row. */
     int width() {
-        return model.architecture().width();
+        return width;
     }
 
     /**
@@ -167,7 +190,7 @@ final class FeatureExtractor {
                 TorchOps.copy(images, there);
                 images = there;
             }
-            ByteBuffer values = HostView.of(model.features(scope, images)).bytes();
+            ByteBuffer values = HostView.of(network.features(scope, images)).bytes();
             for (int i = 0; i < count; i++) {
                 int sample = batch.samples.get(i);
                 if (bad.get(i).isPresent()) {

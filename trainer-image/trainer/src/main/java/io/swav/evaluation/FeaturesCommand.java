@@ -173,11 +173,14 @@ public final class FeaturesCommand implements Callable<Integer> {
         ObjectNode model = spec.putObject("model");
         model.put("architecture", stated(described, "architecture"));
         model.put("stem", stated(described, "stem"));
+        if (described.containsKey("width")) {
+            model.put("width", number("width", stated(described, "width")));
+        }
         spec.putObject("data").put("uri", data);
         spec.putArray("crops")
                 .addObject()
                 .put("count", 2)
-                .put("size", side(stated(described, "crop_size")))
+                .put("size", number("crop size", stated(described, "crop_size")))
                 .put("minScale", 0.14) // like maxScale it is required and has no effect on a center crop
                 .put("maxScale", 1.0);
         return SpecLoader.complete("weights " + weights, spec);
@@ -195,12 +198,13 @@ public final class FeaturesCommand implements Callable<Integer> {
         return value;
     }
 
-    private int side(String text) {
+    private int number(String what, String text) {
         try {
             return Integer.parseInt(text);
         } catch (NumberFormatException e) {
             throw new EvalException(
-                    ExitCodes.BAD_DATA, weights + " states the crop size " + Shown.of(text) + ", which is no number");
+                    ExitCodes.BAD_DATA,
+                    weights + " states the " + what + " " + Shown.of(text) + ", which is no number");
         }
     }
 }

@@ -10,6 +10,7 @@ import io.swav.torch.Precision;
 import io.swav.torch.TorchOps;
 import io.swav.torch.TorchRuntime;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -38,7 +39,7 @@ public record KnnClassifier(int k, double temperature) implements Evaluation.Cla
     private static final long BLOCK_NEIGHBORS = 8L << 20;
 
     public KnnClassifier {
-        if (k < 1 || temperature <= 0) {
+        if (k < 1 || !(temperature > 0)) {
             throw new IllegalArgumentException(
                     "k is " + k + ", temperature " + temperature + ": both must be positive");
         }
@@ -46,10 +47,17 @@ public record KnnClassifier(int k, double temperature) implements Evaluation.Cla
 
     @Override
     public double top1(FeatureMatrix train, FeatureMatrix test, WorkProgress.Follower follower) {
-        int neighbors = Math.min(k, train.rows());
+        return top1(List.of(this), train, test, follower).get(0);
+    }
+
+    /** Returns the percentage of {@code test} that each of some settings classifies correctly; images are compared once. */
+    static List<Double> top1(
+            List<KnnClassifier> settings, FeatureMatrix train, FeatureMatrix test, WorkProgress.Follower follower) {
+        int most = settings.stream().mapToInt(KnnClassifier::k).max().orElseThrow();
+        int neighbors = Math.min(most, train.rows());
         int classes = train.classes();
         int block = (int) Math.max(1, Math.min(BLOCK_VALUES / test.width(), BLOCK_NEIGHBORS / neighbors));
-        int correct = 0;
+        int[] correct = new int[settings.size()];
         try (WorkProgress progress = follower.begin("comparing", (long) test.rows() * train.rows(), "pairs of images");
                 NDManager manager = TorchRuntime.root();
                 NDManager host = TorchRuntime.host()) {
@@ -61,11 +69,16 @@ public record KnnClassifier(int k, double temperature) implements Evaluation.Cla
                     compare(scope, chunks(scope, test, from, count), train, buffer, nearest, progress);
                 }
                 for (int row = 0; row < count; row++) {
-                    correct += vote(nearest, row, train, classes) == test.label(from + row) ? 1 : 0;
+                    for (int of = 0; of < correct.length; of++) {
+                        int winner = settings.get(of).vote(nearest, row, train, classes);
+                        correct[of] += winner == test.label(from + row) ? 1 : 0;
+                    }
                 }
             }
         }
-        return 100.0 * correct / test.rows();
+        return Arrays.stream(correct)
+                .mapToObj(count -> 100.0 * count / test.rows())
+                .toList();
     }
 
     /** Returns normalized test rows [from, from + count) on the device, in chunks. */
@@ -118,7 +131,7 @@ public record KnnClassifier(int k, double temperature) implements Evaluation.Cla
 
     private int vote(NearestRows nearest, int row, FeatureMatrix train, int classes) {
         double[] votes = new double[classes];
-        for (int i = 0; i < nearest.count(); i++) {
+        for (int i = 0; i < Math.min(k, nearest.count()); i++) {
             votes[train.label(nearest.neighbor(row, i))] += Math.exp((nearest.similarity(row, i) - 1) / temperature);
         }
         int winner = 0;

@@ -3,31 +3,31 @@ package io.swav.trainer;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import io.swav.api.ExitCodes;
+import io.swav.api.Shown;
 import io.swav.api.SpecLoader;
 import io.swav.api.SwavJobSpec;
 import io.swav.api.TrainerExitException;
-import io.swav.checkpoint.BackboneWeights;
 import io.swav.checkpoint.Checkpoint;
 import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.checkpoint.CheckpointException;
 import io.swav.checkpoint.CheckpointState;
 import io.swav.checkpoint.HostSnapshot;
-import io.swav.checkpoint.HostTensor;
-import io.swav.checkpoint.Safetensors;
 import io.swav.checkpoint.Store;
 import io.swav.checkpoint.StoreLease;
 import io.swav.checkpoint.StoreLease.Claim;
 import io.swav.checkpoint.StoreOptions;
 import io.swav.checkpoint.Training;
+import io.swav.checkpoint.pytorch.ForeignWeights;
 import io.swav.model.Learner;
 import io.swav.torch.TorchRuntime;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
-import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -44,18 +44,18 @@ import picocli.CommandLine.Spec;
         name = "import",
         mixinStandardHelpOptions = true,
         description = {
-            "Converts a PyTorch state dict, saved as safetensors, to the checkpoint of step 0 of a job.",
-            "Names are torchvision's, with or without a leading \"module.\"; the classifier (fc.*) is ignored, and a"
-                    + " projection head and prototypes with SwAV's names are used if they fit. Tensors that the"
-                    + " file lacks keep their seeded values. In Python:"
-                    + " safetensors.torch.save_file(model.state_dict(), FILE)."
+            "Converts weights that PyTorch trained to the checkpoint of step 0 of a job.",
+            "FILE is what torch.save wrote (.pth, .pth.tar, .pt: a state dict, alone or in a checkpoint, in zip or legacy"
+                    + " form), or safetensors. None of its code is run: a file that needs some is refused.",
+            "Names are torchvision's; prefixes such as module., backbone. and encoder_q. are found. The whole backbone"
+                    + " must be there and fit the job. A projection head and prototypes with SwAV's names are used if they"
+                    + " fit. What is left out, such as the classifier and the optimizer, is named and counted. Tensors"
+                    + " that the file lacks keep their seeded values."
         })
 public final class ImportCommand implements Callable<Integer> {
     private static final long POLL_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-    private static final String MODULE = "module.";
-
-    @Parameters(paramLabel = "FILE", description = "The state dict, safetensors.")
+    @Parameters(paramLabel = "FILE", description = "The weights.")
     private Path file = Path.of("");
 
     @Option(
@@ -71,6 +71,20 @@ public final class ImportCommand implements Callable<Integer> {
             description = "Where to write it (default: checkpoint.uri of the job).")
     private @Nullable String out;
 
+    @Option(
+            names = "--key",
+            paramLabel = "KEY",
+            description =
+                    "Where the state dict is in a checkpoint, for example teacher or model.backbone (default: looked"
+                            + " for under the usual keys).")
+    private @Nullable String key;
+
+    @Option(
+            names = "--prefix",
+            paramLabel = "PREFIX",
+            description = "What stands before conv1.weight, for example module.encoder_q. (default: looked for).")
+    private @Nullable String prefix;
+
     @Mixin
     private StoreOptions options = new StoreOptions();
 
@@ -85,7 +99,7 @@ public final class ImportCommand implements Callable<Integer> {
             throw new TrainerExitException(
                     ExitCodes.CONFIG, "the job has no checkpoint.uri: set it, or give --out URI");
         }
-        Map<String, HostTensor> given = named(read());
+        ForeignWeights given = read();
         Store place = options.open(uri);
         StoreLease lease = new StoreLease(place, Training.ofThisProcess("swav import"), StoreLease.Timing.STANDARD);
         TorchRuntime.start();
@@ -96,7 +110,7 @@ public final class ImportCommand implements Callable<Integer> {
                         new CheckpointCatalog.Owner("", ConfigDigest.of(job)),
                         job.checkpoint().keep(),
                         lease)) {
-            int taken = take(given, learner.model());
+            ImportedTensors taken = take(given, learner.model());
             CheckpointState start = new CheckpointState(
                     0,
                     0,
@@ -107,9 +121,7 @@ public final class ImportCommand implements Callable<Integer> {
                     0,
                     Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
             save(store, uri, new HostSnapshot(learner.model(), learner.optimizer()).copied(start));
-            spec.commandLine()
-                    .getOut()
-                    .println(taken + " tensors of " + file + " are step 0 of the job, in " + store.uri());
+            report(given, taken, store.uri());
             return ExitCodes.OK;
         } catch (CheckpointException e) {
             throw new TrainerExitException(ExitCodes.CANNOT_WRITE, String.valueOf(e.getMessage()), e);
@@ -154,9 +166,9 @@ public final class ImportCommand implements Callable<Integer> {
         }
     }
 
-    private Map<String, HostTensor> read() {
+    private ForeignWeights read() {
         try {
-            return Safetensors.read(file);
+            return ForeignWeights.read(file, Optional.ofNullable(key), Optional.ofNullable(prefix));
         } catch (IOException e) {
             boolean there = Files.exists(file);
             throw new TrainerExitException(
@@ -166,33 +178,24 @@ public final class ImportCommand implements Callable<Integer> {
         }
     }
 
-    private static Map<String, HostTensor> named(Map<String, HostTensor> tensors) {
-        Map<String, HostTensor> named = new LinkedHashMap<>();
-        tensors.forEach(
-                (name, tensor) -> named.put(name.startsWith(MODULE) ? name.substring(MODULE.length()) : name, tensor));
-        named.keySet().removeIf(name -> name.startsWith("fc."));
-        return named;
-    }
-
-    /**
-     * Copies the given tensors into the model. The whole backbone must be given, except for counters that old files
-     * lack.
-     */
-    private int take(Map<String, HostTensor> given, Map<String, NDArray> model) {
-        Map<String, NDArray> wanted = new LinkedHashMap<>(model);
-        wanted.keySet()
-                .removeIf(name -> !given.containsKey(name)
-                        && (!BackboneWeights.isBackbone(name) || name.endsWith(".num_batches_tracked")));
-        Map<String, HostTensor> fitting = new LinkedHashMap<>(given);
-        fitting.keySet().removeIf(name -> !BackboneWeights.isBackbone(name) && !model.containsKey(name));
+    private ImportedTensors take(ForeignWeights given, Map<String, NDArray> model) {
         try {
-            HostTensor.restore(fitting, wanted, file.toString());
+            return ImportedTensors.copy(given.tensors(), model, file.toString());
         } catch (IllegalArgumentException e) {
             throw new TrainerExitException(
                     ExitCodes.BAD_DATA,
                     e.getMessage() + "; is it a network of the job's model.architecture and model.stem?",
                     e);
         }
-        return wanted.size();
+    }
+
+    private void report(ForeignWeights given, ImportedTensors taken, String uri) {
+        PrintWriter to = spec.commandLine().getOut();
+        String origin = given.origin().isEmpty() ? "" : " (" + Shown.of(given.origin()) + ")";
+        to.println(taken.count() + " tensors of " + file + origin + " are step 0 of the job, in " + uri);
+        taken.notes().forEach(to::println);
+        if (!given.leftOut().isEmpty()) {
+            to.println("left out: " + String.join(", ", given.leftOut()));
+        }
     }
 }

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.stream.IntStream;
 import org.assertj.core.data.Offset;
@@ -38,6 +39,23 @@ class ClassifiersTest {
                 .isEqualTo(expected);
         assertThat(new KnnClassifier(1, 0.07).top1(train, test, WorkProgress.Follower.NONE))
                 .isEqualTo(plainKnn(train, test, 1, 0.07));
+    }
+
+    @Test
+    void knnMeasuresSeveralSettingsInOnePass() {
+        FeatureMatrix train = Matrices.overlapping(700, 24, 7, 2.5, 1);
+        FeatureMatrix test = Matrices.overlapping(300, 24, 7, 2.5, 2);
+        List<KnnClassifier> settings = List.of(
+                new KnnClassifier(200, 0.1),
+                new KnnClassifier(1, 0.07),
+                new KnnClassifier(20, 0.07),
+                new KnnClassifier(20, 5),
+                new KnnClassifier(9000, 0.07));
+        assertThat(KnnClassifier.top1(settings, train, test, WorkProgress.Follower.NONE))
+                .containsExactlyElementsOf(settings.stream()
+                        .map(one -> plainKnn(train, test, Math.min(one.k(), 700), one.temperature()))
+                        .toList())
+                .doesNotHaveDuplicates();
     }
 
     @Test

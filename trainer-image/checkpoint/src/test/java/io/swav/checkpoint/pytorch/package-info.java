@@ -1,0 +1,4 @@
+@NullMarked
+package io.swav.checkpoint.pytorch;
+
+import org.jspecify.annotations.NullMarked;
