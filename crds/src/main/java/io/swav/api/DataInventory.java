@@ -53,7 +53,17 @@ public record DataInventory(
             Long images,
 
             @JsonPropertyDescription("Digest of their names and sizes, as swav data stat shows it.") @Nullable
-            String fingerprint) {}
+            String fingerprint) {
+        private Optional<DataLedger.Entry> entry() {
+            try {
+                return fromEpoch == null || images == null || fingerprint == null
+                        ? Optional.empty()
+                        : Optional.of(new DataLedger.Entry(fromEpoch, images, fingerprint));
+            } catch (IllegalArgumentException e) {
+                return Optional.empty();
+            }
+        }
+    }
 
     public DataInventory {
         sets = sets == null ? null : sets.stream().filter(Objects::nonNull).toList();
@@ -69,21 +79,18 @@ public record DataInventory(
         this(images, labelled, classes, ignored, ignoredReasons, null, null);
     }
 
-    /** Returns the last of the sets; empty if there is none, or a trainer reported nonsense. */
+    /** Returns the sets that epochs see, without those that make no sense: trainers reported them. */
+    public List<DataLedger.Entry> seenSets() {
+        return Optional.ofNullable(sets).orElse(List.of()).stream()
+                .flatMap(set -> set.entry().stream())
+                .toList();
+    }
+
+    /** Returns the last of the sets; empty if there is none, or if a trainer reported nonsense. */
     public Optional<DataLedger.Entry> newestSet() {
-        if (sets == null || sets.isEmpty()) {
-            return Optional.empty();
-        }
-        SeenSet last = sets.get(sets.size() - 1);
-        Long epoch = last.fromEpoch();
-        Long count = last.images();
-        try {
-            return epoch == null || count == null || last.fingerprint() == null
-                    ? Optional.empty()
-                    : Optional.of(new DataLedger.Entry(epoch, count, last.fingerprint()));
-        } catch (IllegalArgumentException e) {
-            return Optional.empty();
-        }
+        return sets == null || sets.isEmpty()
+                ? Optional.empty()
+                : sets.get(sets.size() - 1).entry();
     }
 
     /**

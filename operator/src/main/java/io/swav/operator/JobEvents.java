@@ -3,6 +3,7 @@ package io.swav.operator;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.ConditionReason;
 import io.swav.api.ConditionType;
+import io.swav.api.DataLedger;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
 import io.swav.api.SwavJobStatus.AvoidedNode;
@@ -235,6 +236,28 @@ final class JobEvents {
         }
         recordSaves(job, before, now, at);
         recordEpochs(job, before.progress(), now.progress(), at);
+        recordGrowth(job, before.progress(), now.progress(), at);
+    }
+
+    /** Records each set of images that training has come to see since, except the one with which it began. */
+    private void recordGrowth(SwavJob job, @Nullable Progress before, @Nullable Progress now, Instant at) {
+        List<DataLedger.Entry> known = sets(before);
+        List<DataLedger.Entry> sets = sets(now);
+        for (int i = 1; i < sets.size(); i++) {
+            DataLedger.Entry set = sets.get(i);
+            if (!known.contains(set)) {
+                String message = "From epoch " + set.epoch() + " on, counted from 0, training sees " + set.samples()
+                        + " images instead of " + sets.get(i - 1).samples()
+                        + ", because files were added at data.uri. The set's fingerprint is " + set.digest();
+                writer.write(job, false, "DataGrown", message, set.epoch() + " " + set.digest(), at);
+            }
+        }
+    }
+
+    private static List<DataLedger.Entry> sets(@Nullable Progress progress) {
+        return progress == null || progress.data() == null
+                ? List.of()
+                : progress.data().seenSets();
     }
 
     private void recordEpochs(SwavJob job, @Nullable Progress before, @Nullable Progress now, Instant at) {

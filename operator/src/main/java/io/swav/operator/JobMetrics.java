@@ -8,6 +8,7 @@ import io.prometheus.metrics.model.snapshots.MetricMetadata;
 import io.prometheus.metrics.model.snapshots.MetricSnapshot;
 import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import io.swav.api.ConditionType;
+import io.swav.api.DataInventory;
 import io.swav.api.LearningFigures;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
@@ -97,6 +98,11 @@ final class JobMetrics implements MultiCollector {
                     learning(LearningFigures::featureRank)),
             gauge("data_wait", "share of the time that rank 0 waits for images", learning(LearningFigures::dataWait)),
             gauge("knn_top1", "kNN top-1 on data.evalUri, percent", progress(Progress::knnTop1)),
+            gauge("images", "images that training sees", data(DataInventory::images)),
+            gauge(
+                    "image_sets",
+                    "with data.grow, sets of images that epochs have seen, at most the last ten",
+                    data(data -> data.sets() == null ? null : data.sets().size())),
             gauge("preemptions", "pods that were preempted", ledger(Ledger::preemptions)),
             gauge("failures", "failures: pods that fail together are one", ledger(Ledger::failures)),
             gauge("hangs", "hangs: pods that hang together are one", ofWorlds(Ledger::hangs)),
@@ -224,6 +230,10 @@ final class JobMetrics implements MultiCollector {
         return progress(progress -> progress.learning() == null ? null : value.apply(progress.learning()));
     }
 
+    private static Function<SwavJobStatus, @Nullable Number> data(Function<DataInventory, @Nullable Number> value) {
+        return progress(of(Progress::data, value));
+    }
+
     private static Function<SwavJobStatus, @Nullable Number> ledger(Function<Ledger, @Nullable Number> value) {
         return of(SwavJobStatus::ledger, value);
     }
@@ -247,10 +257,10 @@ final class JobMetrics implements MultiCollector {
                         .count();
     }
 
-    private static <T> Function<SwavJobStatus, @Nullable Number> of(
-            Function<SwavJobStatus, @Nullable T> part, Function<T, @Nullable Number> value) {
-        return status -> {
-            T there = part.apply(status);
+    private static <S, T> Function<S, @Nullable Number> of(
+            Function<S, @Nullable T> part, Function<T, @Nullable Number> value) {
+        return whole -> {
+            T there = part.apply(whole);
             return there == null ? null : value.apply(there);
         };
     }

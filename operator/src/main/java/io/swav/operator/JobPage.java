@@ -2,6 +2,7 @@ package io.swav.operator;
 
 import io.swav.api.ConditionType;
 import io.swav.api.DataInventory;
+import io.swav.api.DataLedger;
 import io.swav.api.LearningFigures;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobSpec;
@@ -189,6 +190,17 @@ final class JobPage {
 
     private void data(DataInventory data) {
         figure("images", HumanFormat.number(data.images()));
+        List<DataLedger.Entry> sets = data.seenSets();
+        if (sets.size() > 1) {
+            figure(
+                    "images by epoch",
+                    sets.stream()
+                            .map(set -> HumanFormat.number(set.samples()) + " from epoch " + set.epoch() + " on")
+                            .collect(Collectors.joining(", ")));
+        }
+        if (data.notUsed() != null) {
+            figure("images not used", data.notUsed());
+        }
         if (data.ignored() != null && data.ignored() > 0) {
             figure(
                     "files ignored",

@@ -1,6 +1,7 @@
 package io.swav.operator;
 
 import io.swav.api.DataInventory;
+import io.swav.api.DataLedger;
 import io.swav.api.EpochSchedule;
 import io.swav.api.LearningFigures;
 import io.swav.api.SwavJobStatus.Phase;
@@ -8,8 +9,8 @@ import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.TrainerReport;
 import java.math.BigDecimal;
 import java.math.MathContext;
+import java.util.Comparator;
 import java.util.EnumSet;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -101,13 +102,23 @@ final class ProgressStatus {
                 shown(now.dataWait()));
     }
 
-    /** Trainers in a world leave it out; all of them have found the same. */
+    /**
+     * Returns what was found at the data. In a world rank 0 reports it; a trainer that is not in one reports what it found when
+     * it started, which may be less if the data has grown since.
+     */
     private static @Nullable DataInventory data(JobSnapshot snapshot, @Nullable Progress old) {
         return snapshot.reports().values().stream()
+                .filter(report -> report.data() != null)
+                .max(Comparator.comparingLong(ProgressStatus::imagesSeen).thenComparingLong(TrainerReport::generation))
                 .map(TrainerReport::data)
-                .filter(Objects::nonNull)
-                .findFirst()
                 .orElse(old == null ? null : old.data());
+    }
+
+    private static long imagesSeen(TrainerReport report) {
+        return Optional.ofNullable(report.data())
+                .flatMap(DataInventory::newestSet)
+                .map(DataLedger.Entry::samples)
+                .orElse(0L);
     }
 
     private static @Nullable Long etaSeconds(TrainerReport report, JobSnapshot snapshot) {

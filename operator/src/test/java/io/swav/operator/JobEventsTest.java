@@ -164,6 +164,30 @@ class JobEventsTest {
     }
 
     @Test
+    void eachSetThatDataGrowsToIsRecordedOnce() throws IOException {
+        SwavJob job = Jobs.job("replicas: 2");
+        String first = "{fromEpoch: 0, images: 48, fingerprint: a}";
+        String second = first + ", {fromEpoch: 3, images: 72, fingerprint: b}";
+        String nonsense = "{images: 7}, {fromEpoch: -1, images: 8, fingerprint: a}";
+        List<String> recorded = recorded(Set.of(), events -> {
+            for (String sets : List.of(
+                    first, first, second, nonsense, second, second + ", {fromEpoch: 9, images: 73, fingerprint: c}")) {
+                SwavJobStatus now = Serialization.unmarshal(
+                        "progress: {step: 1, data: {images: 1, sets: [" + sets + "]}}", SwavJobStatus.class);
+                events.recordConditions(job, now, Instant.EPOCH);
+                events.statusStored(job);
+                job.setStatus(now);
+            }
+        });
+        assertThat(recorded)
+                .containsExactly(
+                        "DataGrown: From epoch 3 on, counted from 0, training sees 72 images instead of 48, because"
+                                + " files were added at data.uri. The set's fingerprint is b",
+                        "DataGrown: From epoch 9 on, counted from 0, training sees 73 images instead of 72, because"
+                                + " files were added at data.uri. The set's fingerprint is c");
+    }
+
+    @Test
     void anEventThatCannotBeWrittenIsWrittenLaterInItsOrder() throws IOException {
         List<String> recorded = recorded(Set.of(1, 2), events -> {
             events.recordConditions(JOB, failed("2026-01-01T00:00:01Z"), Instant.EPOCH);

@@ -77,6 +77,18 @@ class JobMetricsTest {
     }
 
     @Test
+    void exportsHowManyImagesEpochsSee() {
+        metrics.record(
+                Jobs.job("replicas: 2"),
+                status("progress: {step: 1, data: {images: 72, sets: [{fromEpoch: 0, images: 48, fingerprint: a},"
+                        + " {fromEpoch: 3, images: 72, fingerprint: b}]}}"));
+        assertThat(lines())
+                .contains(
+                        "swav_job_images{job=\"job\",namespace=\"ns\"} 72.0",
+                        "swav_job_image_sets{job=\"job\",namespace=\"ns\"} 2.0");
+    }
+
+    @Test
     void leavesOutZerosThatFollowFromSomethingElse() {
         metrics.record(job(0), PENDING);
         assertThat(lines().map(line -> line.replaceFirst("job=.*", "")))

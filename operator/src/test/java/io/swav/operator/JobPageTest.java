@@ -34,7 +34,9 @@ class JobPageTest {
                 world: {generation: 12, size: 2, members: [busy-1, busy-4], since: '2026-11-26T07:55:00Z'},
                 progress: {step: 1250, steps: 5000, epoch: 12, loss: 3.5, imagesPerSecond: 1234.5, etaSeconds: 5400,
                   learning: {embeddingSpread: 0.812}, knnTop1: 51.25, skippedSamples: 0,
-                  data: {images: 1281167, ignored: 2, ignoredReasons: "2 hidden (first .x)"}},
+                  data: {images: 1281167, ignored: 2, ignoredReasons: "2 hidden (first .x)",
+                    notUsed: "1 new file <x>", sets: [{fromEpoch: 0, images: 1000000, fingerprint: a},
+                    {fromEpoch: 7, images: 1281167, fingerprint: b}]}},
                 checkpoints: [{step: 1200, samples: 1, worldSize: 3, uri: 'file:///ck/step-1200', digest: a, bytes: 222000000,
                   seconds: 1.5, verified: true, time: '2026-11-26T07:59:00Z'},
                   {step: 1000, samples: 1, worldSize: 3, uri: 'file:///ck/step-1000', digest: b, verified: false,
@@ -60,6 +62,7 @@ class JobPageTest {
                 .contains("95.4 %", "Hang 61.50, Preemption 4")
                 .contains("the pod was evicted", "1,249", "0.75", "5 min 1 s ago")
                 .contains("1,281,167", "2 hidden (first .x)")
+                .contains("1,000,000 from epoch 0 on, 1,281,167 from epoch 7 on", "1 new file <x>")
                 .contains("222.0 MB", "verified", "model.safetensors does not match its SHA-256");
         assertThat(text.indexOf("the pod was evicted")).as("newest first").isLessThan(text.indexOf("first of all"));
         assertThat(page).contains("width:25.0%");

@@ -256,6 +256,25 @@ class StatusBuilderTest {
         assertThat(progress(job, WORLD, report("b", "Training", 4, 3)).data()).isEqualTo(data);
     }
 
+    /** A spare reports the set that it found when it started. */
+    @Test
+    void showsTheLargestSetThatATrainerReports() {
+        String report = """
+                {pod: %1$s, uid: uid-%1$s, state: %2$s, generation: %3$d, step: 0, steps: 200, time: t,
+                 data: {images: %4$d, notUsed: %1$s, sets: [{fromEpoch: 0, images: 30, fingerprint: a}%5$s]}}
+                """;
+        TrainerReport spare = Jobs.report(report.formatted("a", "Ready", 0, 30, ""));
+        String grown = ", {fromEpoch: 3, images: 40, fingerprint: b}";
+        TrainerReport lead = Jobs.report(report.formatted("b", "Training", 4, 40, grown));
+        TrainerReport newer = Jobs.report(report.formatted("c", "Ready", 0, 40, grown));
+        for (List<TrainerReport> reports : List.of(List.of(spare, lead, newer), List.of(newer, lead, spare))) {
+            Progress progress = progress(Jobs.job("replicas: 1"), WORLD, reports.toArray(TrainerReport[]::new));
+            DataInventory data = requireNonNull(progress.data());
+            assertThat(data.images()).isEqualTo(40);
+            assertThat(data.notUsed()).as("rank 0 looks at the source").isEqualTo("b");
+        }
+    }
+
     private static void assertPaused(Progress progress) {
         assertThat(progress.imagesPerSecond()).isZero();
         assertThat(progress.etaSeconds()).isNull();

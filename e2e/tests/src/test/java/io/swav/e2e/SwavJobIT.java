@@ -13,6 +13,7 @@ import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.fabric8.kubernetes.client.utils.Serialization;
 import io.swav.api.ConditionType;
 import io.swav.api.DataInventory;
+import io.swav.api.DataLedger;
 import io.swav.api.ResourceNames;
 import io.swav.api.SwavJob;
 import io.swav.api.SwavJobStatus;
@@ -23,6 +24,7 @@ import io.swav.local.LocalDeployment;
 import io.swav.trainer.Main;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -30,6 +32,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.jar.JarOutputStream;
 import java.util.zip.ZipEntry;
@@ -63,10 +66,16 @@ class SwavJobIT {
         assertThat(Files.exists(dir.resolve("stack/etcd"))).isFalse();
     }
 
+    /** Its data grows meanwhile. */
     @Test
     void trainsToCompletionInTwoPodsAndLeavesNothingWhenDeleted() throws Exception {
-        SwavJob job = job("small", 2, 2, "epochs: 1", 2, 0);
+        Path growing = Files.createDirectories(dir.resolve("growing"));
+        addShards(dir.resolve("data/train"), growing, "b-");
+        SwavJob job = growing(job("small", 2, 2, "epochs: 50", 1000, 0.1), growing);
         client.resource(job).create();
+        statusOf(job, status -> !sets(status).isEmpty(), "trains");
+        DataSynthCommand.synthesize(dir.resolve("more"), 64, 4, 16, 32);
+        addShards(dir.resolve("more/train"), growing, "a-"); // sorts before what is there
         SwavJobStatus ended = statusOf(
                 job, status -> status.isTrue(ConditionType.Complete) || status.isTrue(ConditionType.Failed), "ends");
         assertThat(ended.conditions())
@@ -76,9 +85,26 @@ class SwavJobIT {
         assertThat(Objects.requireNonNull(ended.progress()).knnTop1())
                 .as("kNN of the finished model, percent")
                 .isBetween(0.0, 100.0);
+        assertThat(sets(ended)).as("sets that epochs saw").hasSize(2);
+        assertThat(sets(ended).get(0).samples()).isEqualTo(128);
+        DataLedger.Entry grown = sets(ended).get(1);
         assertThat(Objects.requireNonNull(ended.progress()).data())
                 .as("what lies at data.uri")
-                .isEqualTo(new DataInventory(128L, 128L, 4, 0L, null));
+                .satisfies(data -> {
+                    assertThat(data.images()).isEqualTo(grown.samples()).isEqualTo(192);
+                    assertThat(data.ignored()).isZero();
+                    assertThat(data.notUsed()).isNull();
+                });
+        assertThat(Objects.requireNonNull(ended.progress()).steps())
+                .as("4 steps an epoch, then 6")
+                .isEqualTo(4 * grown.epoch() + 6 * (50 - grown.epoch()));
+        assertThat(client.v1().events().inNamespace("default").list().getItems())
+                .filteredOn(event -> event.getReason().equals("DataGrown"))
+                .singleElement()
+                .satisfies(event -> assertThat(event.getMessage())
+                        .startsWith("From epoch " + grown.epoch()
+                                + " on, counted from 0, training sees 192 images instead of 128"));
+        assertThat(metrics()).containsPattern("swav_job_images\\{job=\"small\",namespace=\"default\"} 192");
         assertThat(Monitoring.problems(metrics()))
                 .as("metrics that alerts and dashboard query, after a real run")
                 .isEmpty();
@@ -210,6 +236,30 @@ class SwavJobIT {
         CheckpointEntry other = newest(statusOf(quiet, status -> status.isTrue(ConditionType.Complete), "ends"));
         assertThat(other.step()).isEqualTo(end.step());
         assertThat(other.digest()).as("weights of an undisturbed job").isEqualTo(end.digest());
+    }
+
+    private static void addShards(Path from, Path to, String prefix) throws IOException {
+        try (DirectoryStream<Path> shards = Files.newDirectoryStream(from, "*.tar")) {
+            for (Path shard : shards) {
+                Files.copy(shard, to.resolve(prefix + shard.getFileName()));
+            }
+        }
+    }
+
+    private static SwavJob growing(SwavJob job, Path data) {
+        ObjectNode json = Serialization.unmarshal(Serialization.asYaml(job), ObjectNode.class);
+        json.withObject("/spec/data")
+                .put("uri", data.toUri().toString())
+                .put("grow", true)
+                .put("growCheckSeconds", 1);
+        return Serialization.unmarshal(json.toString(), SwavJob.class);
+    }
+
+    private static List<DataLedger.Entry> sets(SwavJobStatus status) {
+        return Optional.ofNullable(status.progress())
+                .map(SwavJobStatus.Progress::data)
+                .map(DataInventory::seenSets)
+                .orElse(List.of());
     }
 
     private static List<String> names(String job) {
