@@ -32,7 +32,9 @@ class LaterVersionTest {
         for (SwavJob job : List.of(
                 Serialization.unmarshal(object, SwavJob.class),
                 new ObjectMapper().treeToValue(Serialization.unmarshal(object, JsonNode.class), SwavJob.class))) {
-            assertThat(job.getSpec().assignment().mode()).isNull();
+            assertThat(job.getSpec().assignment().mode())
+                    .as("as if it were unset")
+                    .isEqualTo(AssignmentSpec.Mode.QueueFree);
             assertThat(job.getSpec().training().reproducibility()).isNull();
             assertThat(job.getSpec().data().augmentOn())
                     .as("as if it were unset")
