@@ -138,7 +138,7 @@ final class PickleGlobals {
             return new Known(name, Role.Storage);
         }
         boolean builtin = module.equals("builtins") || module.equals("__builtin__");
-        if (IGNORED.contains(full) || torch && TYPES.contains(name) || builtin && INERT_BUILTINS.contains(name)) {
+        if (IGNORED.contains(full) || (torch && TYPES.contains(name)) || (builtin && INERT_BUILTINS.contains(name))) {
             return new Known(full, Role.Ignored);
         }
         throw new PyTorchFileException("it needs " + Shown.of(full)

@@ -39,7 +39,7 @@ final class PickleInput {
     long number(int bytes) throws IOException {
         long number = 0;
         for (int i = 0; i < bytes; i++) {
-            number |= (long) next() << 8 * i;
+            number |= (long) next() << (8 * i);
         }
         return number;
     }

@@ -49,7 +49,7 @@ public record PyTorchFile(String at, Map<String, HostTensor> tensors, List<Strin
     public static boolean matches(Path file) throws IOException {
         byte[] head = head(file);
         return Arrays.equals(head, 0, Math.min(head.length, ZIP.length), ZIP, 0, ZIP.length)
-                || head.length > 1 && (head[0] & 0xff) == PROTO && head[1] >= 2 && head[1] <= 5
+                || (head.length > 1 && (head[0] & 0xff) == PROTO && head[1] >= 2 && head[1] <= 5)
                 || isTar(head);
     }
 

@@ -191,7 +191,7 @@ class HostilePickleTest {
 
         Bytes number(long value, int bytes) {
             for (int i = 0; i < bytes; i++) {
-                out.write((int) (value >> 8 * i));
+                out.write((int) (value >> (8 * i)));
             }
             return this;
         }
