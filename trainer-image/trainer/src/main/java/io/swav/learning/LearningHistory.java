@@ -83,10 +83,11 @@ public final class LearningHistory {
     public static Parsed parse(byte[] lines) {
         LearningHistory history = new LearningHistory();
         int unreadable = 0;
-        for (String line : new String(lines, StandardCharsets.UTF_8).split("\n")) {
-            if (line.isBlank()) {
-                continue;
-            }
+        List<String> written = new String(lines, StandardCharsets.UTF_8)
+                .lines()
+                .filter(line -> !line.isBlank())
+                .toList();
+        for (String line : written) {
             try {
                 history.add(JSON.readValue(line, HistoryRecord.class));
             } catch (JsonProcessingException e) {
