@@ -30,6 +30,8 @@ class RemoteSourceTest {
         int bytesAtATime = 100;
         long secondsForThem = 4;
         boolean silent;
+        /** After so many bytes a body ends as if it were whole, as a chunked one may. */
+        int bytesOfABody = Integer.MAX_VALUE;
 
         @Override
         public String address(String name) {
@@ -58,7 +60,11 @@ class RemoteSourceTest {
                 @Override
                 public int read(byte[] into, int offset, int length) {
                     clock.addAndGet(secondsForThem * SECOND);
-                    int count = Math.min(bytesAtATime, length);
+                    int left = (int) from + Math.min(bytesOfABody, CONTENT.length) - at;
+                    if (left <= 0) {
+                        return -1;
+                    }
+                    int count = Math.min(left, Math.min(bytesAtATime, length));
                     System.arraycopy(CONTENT, at, into, offset, count);
                     at += count;
                     return count;
@@ -110,6 +116,26 @@ class RemoteSourceTest {
         files.secondsForThem = 0;
         assertThat(source.read(FILE, 0, 3_000)).isEqualTo(CONTENT);
         assertThat(files.requested).containsExactly(0L);
+    }
+
+    /** No client notices: the body has neither a length nor an error. */
+    @Test
+    void theRestOfABodyThatEndsEarlyIsRequestedAgain() throws Exception {
+        files.secondsForThem = 0;
+        files.bytesOfABody = 1_100;
+        assertThat(source.read(FILE, 0, 3_000)).isEqualTo(CONTENT);
+        assertThat(files.requested).containsExactly(0L, 1_100L, 2_200L);
+        assertThat(source.traffic().bytes()).isEqualTo(3_000);
+        assertThat(source.traffic().failed()).isEqualTo(2);
+    }
+
+    @Test
+    void aBodyThatIsAlwaysEmptyIsNamed() {
+        files.secondsForThem = 0;
+        files.bytesOfABody = 0;
+        assertThatThrownBy(() -> source.read(FILE, 0, 1_000))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("cannot read slow://s.tar: the body ends at byte 0 instead of 1000");
     }
 
     /** Four silent requests would take 80 s, in which the others would take this trainer for hung. */
