@@ -190,7 +190,7 @@ public final class EvalCommand {
                     }
                 }
             } catch (IllegalArgumentException e) {
-                throw new EvalException(ExitCodes.CONFIG, e.getMessage());
+                throw new EvalException(ExitCodes.CONFIG, String.valueOf(e.getMessage()));
             }
             return settings;
         }
