@@ -25,7 +25,7 @@ public final class LearningDoctor {
     private final List<HistoryRecord> window;
     private final double leastLoss;
     private final Set<Diagnosis> before;
-    private final List<Finding> findings = new ArrayList<>();
+    private final List<LearningFinding> findings = new ArrayList<>();
 
     private LearningDoctor(LearningContext job, List<HistoryRecord> window, double leastLoss, Set<Diagnosis> before) {
         this.job = job;
@@ -41,7 +41,7 @@ public final class LearningDoctor {
      * @param before what held at the last examination
      * @return what holds now; empty while there are too few records to know
      */
-    public static Optional<List<Finding>> examine(
+    public static Optional<List<LearningFinding>> examine(
             LearningContext job, List<HistoryRecord> records, Set<Diagnosis> before) {
         if (records.size() < WINDOW) {
             return Optional.empty();
@@ -55,7 +55,7 @@ public final class LearningDoctor {
         return Optional.of(new LearningDoctor(job, window, least, before).all());
     }
 
-    private List<Finding> all() {
+    private List<LearningFinding> all() {
         frozenTooLong();
         tooManyPrototypes();
         boolean collapsed = collapsed();
@@ -161,7 +161,7 @@ public final class LearningDoctor {
 
     private boolean holds(Diagnosis what, boolean does, String why) {
         if (does) {
-            findings.add(new Finding(what, why));
+            findings.add(new LearningFinding(what, why));
         }
         return does;
     }

@@ -53,7 +53,7 @@ public final class LearningMonitor {
     private long sinceStep;
     private long waited;
     private Optional<StepHealth> health = Optional.empty();
-    private Optional<List<Finding>> findings = Optional.empty();
+    private Optional<List<LearningFinding>> findings = Optional.empty();
 
     /**
      * @param job its context by the number of its steps, which may change
@@ -163,7 +163,7 @@ public final class LearningMonitor {
     }
 
     /** Returns what the doctor has found; empty while that is not known. */
-    public synchronized Optional<List<Finding>> findings() {
+    public synchronized Optional<List<LearningFinding>> findings() {
         return findings;
     }
 

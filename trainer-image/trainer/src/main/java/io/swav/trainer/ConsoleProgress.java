@@ -1,7 +1,7 @@
 package io.swav.trainer;
 
 import io.swav.api.Diagnosis;
-import io.swav.learning.Finding;
+import io.swav.learning.LearningFinding;
 import io.swav.model.StepHealth;
 import io.swav.model.StepResult;
 import java.util.List;
@@ -91,8 +91,8 @@ final class ConsoleProgress implements AutoCloseable {
     }
 
     /** Reports what the doctor has found, once each time that it begins or ends. */
-    void findings(List<Finding> now) {
-        Set<Diagnosis> whats = now.stream().map(Finding::what).collect(Collectors.toSet());
+    void findings(List<LearningFinding> now) {
+        Set<Diagnosis> whats = now.stream().map(LearningFinding::what).collect(Collectors.toSet());
         now.stream()
                 .filter(finding -> !found.contains(finding.what()))
                 .forEach(finding -> LOG.warn("{}: {}", finding.what(), finding.why()));

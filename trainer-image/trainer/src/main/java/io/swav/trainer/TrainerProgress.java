@@ -7,7 +7,7 @@ import io.swav.api.ReportRules;
 import io.swav.api.TrainerReport;
 import io.swav.api.TrainerReport.State;
 import io.swav.api.World;
-import io.swav.learning.Finding;
+import io.swav.learning.LearningFinding;
 import io.swav.learning.LearningMonitor;
 import io.swav.membership.SingleProcessWorldSource;
 import io.swav.membership.WorldSource;
@@ -312,7 +312,7 @@ public final class TrainerProgress {
                 Instant.now().truncatedTo(ChronoUnit.MILLIS).toString());
     }
 
-    private static List<TrainerReport.Diagnosed> diagnosed(List<Finding> findings) {
+    private static List<TrainerReport.Diagnosed> diagnosed(List<LearningFinding> findings) {
         return findings.stream()
                 .map(finding -> new TrainerReport.Diagnosed(finding.what().name(), finding.why()))
                 .toList();

@@ -22,15 +22,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The recorded runs are real ones, made by tools/learning/record-runs on small images; see docs/learning.md. */
 class LearningDoctorTest {
     /** What the doctor said after each record. */
-    private record Course(List<List<Finding>> each, int changes) {
-        List<Finding> last() {
+    private record Course(List<List<LearningFinding>> each, int changes) {
+        List<LearningFinding> last() {
             return each.get(each.size() - 1);
         }
 
         Set<Diagnosis> ever() {
             return each.stream()
                     .flatMap(List::stream)
-                    .map(Finding::what)
+                    .map(LearningFinding::what)
                     .collect(Collectors.toCollection(() -> EnumSet.noneOf(Diagnosis.class)));
         }
     }
@@ -50,13 +50,13 @@ class LearningDoctorTest {
     }
 
     private static Course follow(LearningContext job, List<HistoryRecord> records) {
-        List<List<Finding>> each = new ArrayList<>();
+        List<List<LearningFinding>> each = new ArrayList<>();
         Set<Diagnosis> now = EnumSet.noneOf(Diagnosis.class);
         int changes = 0;
         for (int i = 1; i <= records.size(); i++) {
-            Optional<List<Finding>> found = LearningDoctor.examine(job, records.subList(0, i), now);
+            Optional<List<LearningFinding>> found = LearningDoctor.examine(job, records.subList(0, i), now);
             Set<Diagnosis> next = found.orElse(List.of()).stream()
-                    .map(Finding::what)
+                    .map(LearningFinding::what)
                     .collect(Collectors.toCollection(() -> EnumSet.noneOf(Diagnosis.class)));
             Set<Diagnosis> other = new HashSet<>(now);
             other.removeAll(next);
@@ -86,7 +86,7 @@ class LearningDoctorTest {
             Diagnosis what,
             String advice) {
         Course course = follow(job(prototypes, rate, epsilon, frozen, steps), records(run));
-        assertThat(course.last()).extracting(Finding::what).containsExactly(what);
+        assertThat(course.last()).extracting(LearningFinding::what).containsExactly(what);
         assertThat(course.last().get(0).why()).contains(advice).doesNotContain("NaN");
         assertThat(course.changes()).as("no flapping").isLessThanOrEqualTo(3);
     }
@@ -166,7 +166,7 @@ class LearningDoctorTest {
         return records.stream().map(change).toList();
     }
 
-    private static Set<Diagnosis> whats(Optional<List<Finding>> findings) {
-        return findings.orElseThrow().stream().map(Finding::what).collect(Collectors.toSet());
+    private static Set<Diagnosis> whats(Optional<List<LearningFinding>> findings) {
+        return findings.orElseThrow().stream().map(LearningFinding::what).collect(Collectors.toSet());
     }
 }

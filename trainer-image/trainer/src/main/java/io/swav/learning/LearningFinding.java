@@ -7,4 +7,4 @@ import io.swav.api.Diagnosis;
  *
  * @param why the figures that show it, then the settings to change, in sentences
  */
-public record Finding(Diagnosis what, String why) {}
+public record LearningFinding(Diagnosis what, String why) {}
