@@ -2,9 +2,12 @@ package io.swav.trainer;
 
 import io.swav.checkpoint.HistoryStore;
 import io.swav.common.DaemonThreads;
+import io.swav.learning.LearningFinding;
 import io.swav.learning.LearningHistory;
 import io.swav.learning.LearningMonitor;
+import io.swav.model.StepResult;
 import java.io.IOException;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -49,8 +52,32 @@ final class HistoryWriter implements AutoCloseable {
         last = System.nanoTime() - EVERY_NANOS;
     }
 
-    /** Marks that there are new records, and writes them if that is due. */
-    void recorded() {
+    /**
+     * Records a step that was made, and writes the history if that is due.
+     *
+     * @param size of the world
+     * @param waited nanoseconds for which the step waited for its images
+     * @return on rank 0, after a record, what the doctor finds
+     */
+    Optional<List<LearningFinding>> record(
+            TrainingSchedule schedule, long step, StepResult outcome, int size, long waited) {
+        LearningMonitor.Step applied = new LearningMonitor.Step(
+                step,
+                schedule.epochAt(step - 1),
+                schedule.rateAt(step - 1),
+                outcome,
+                size,
+                waited,
+                System.nanoTime(),
+                System.currentTimeMillis());
+        if (!monitor.step(applied, schedule.steps())) {
+            return Optional.empty();
+        }
+        recorded();
+        return leads ? monitor.findings() : Optional.empty();
+    }
+
+    private void recorded() {
         isDue = true;
         long now = System.nanoTime();
         if (now - last >= EVERY_NANOS) {

@@ -9,7 +9,6 @@ import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.collective.Collective;
 import io.swav.collective.CollectiveException;
 import io.swav.collective.GroupRange;
-import io.swav.learning.LearningMonitor;
 import io.swav.membership.ChangeStages;
 import io.swav.membership.DisagreementException;
 import io.swav.membership.Divergences;
@@ -307,28 +306,9 @@ public final class Trainer implements AutoCloseable {
                 components.batches(),
                 runs[rank]);
         console.step(state.step(), outcome, collective.size());
-        record(outcome, collective);
+        history.record(schedule, state.step(), outcome, collective.size(), finite.waited())
+                .ifPresent(console::findings);
         return StepVote.of(outcome.agreed());
-    }
-
-    private void record(StepResult outcome, Collective collective) {
-        LearningMonitor learning = components.learning();
-        long step = state.step();
-        LearningMonitor.Step applied = new LearningMonitor.Step(
-                step,
-                schedule.epochAt(step - 1),
-                schedule.rateAt(step - 1),
-                outcome,
-                collective.size(),
-                finite.waited(),
-                System.nanoTime(),
-                System.currentTimeMillis());
-        if (learning.step(applied, schedule.steps())) {
-            history.recorded();
-            if (collective.rank() == 0) {
-                learning.findings().ifPresent(console::findings);
-            }
-        }
     }
 
     /** Reports the change of the world that this step was the first after. */
