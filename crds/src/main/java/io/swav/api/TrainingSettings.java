@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -55,7 +56,7 @@ public final class TrainingSettings {
 
     /** Returns the settings by their path, for example {@code training.optimizer.momentum} and {@code crops[0].size}. */
     public static SortedMap<String, String> of(SwavJobSpec spec) {
-        SortedMap<String, String> settings = new TreeMap<>();
+        NavigableMap<String, String> settings = new TreeMap<>();
         add(settings, "", JSON.valueToTree(spec));
         AS_UNSET.forEach(settings::remove);
         return settings;
