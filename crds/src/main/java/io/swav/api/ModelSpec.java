@@ -67,7 +67,7 @@ public record ModelSpec(
                 Recipe.either(own.featureDim, recipe.featureDim),
                 Recipe.either(own.hiddenDim, recipe.hiddenDim),
                 own.width == null ? recipe.width : own.width,
-                norm == null || (norm && recipe.headNorm == null) ? recipe.headNorm : norm);
+                (norm == null || (norm && recipe.headNorm == null)) ? recipe.headNorm : norm);
     }
 
     /** The schema's values of {@link ModelSpec#architecture}. */

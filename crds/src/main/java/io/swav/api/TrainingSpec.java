@@ -204,7 +204,7 @@ public record TrainingSpec(
                     Recipe.either(own.weightDecay, otherwise.weightDecay),
                     Recipe.either(own.trustCoefficient, otherwise.trustCoefficient),
                     Recipe.either(own.larcClip, otherwise.larcClip),
-                    exclude == null || (!exclude && otherwise.excludeBiasAndNorm == null)
+                    (exclude == null || (!exclude && otherwise.excludeBiasAndNorm == null))
                             ? otherwise.excludeBiasAndNorm
                             : exclude);
         }
