@@ -28,8 +28,17 @@ final class ConsoleProgress implements AutoCloseable {
     private long lastTime;
     private Set<Diagnosis> found = Set.of();
 
+    /** Creates the progress of a trainer, which is a bar if there is a terminal. */
+    static ConsoleProgress of(TrainerConfig config, TrainerComponents components) {
+        return new ConsoleProgress(
+                components.schedule(),
+                config.globalBatch(),
+                components.learning().chance(),
+                onTerminal());
+    }
+
     /** @param chance the loss of a network that tells no images apart */
-    ConsoleProgress(TrainingSchedule schedule, int globalBatch, double chance, boolean terminal) {
+    private ConsoleProgress(TrainingSchedule schedule, int globalBatch, double chance, boolean terminal) {
         this.chance = chance;
         this.schedule = schedule;
         this.globalBatch = globalBatch;
@@ -47,7 +56,7 @@ final class ConsoleProgress implements AutoCloseable {
      * there.
      */
     @SuppressWarnings("SystemConsoleNull")
-    static boolean onTerminal() {
+    private static boolean onTerminal() {
         return System.console() != null;
     }
 

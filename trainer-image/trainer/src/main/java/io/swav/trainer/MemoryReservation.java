@@ -4,6 +4,7 @@ import static io.swav.trainer.MemoryLimits.megabytes;
 
 import io.swav.api.ExitCodes;
 import io.swav.api.TrainerExitException;
+import io.swav.checkpoint.CheckpointCatalog;
 import io.swav.data.CropBatches;
 import io.swav.torch.DirectMemory;
 import io.swav.torch.HostMemory;
@@ -33,14 +34,16 @@ record MemoryReservation(long copyBytes, long cropBytes, boolean cropsDirect, lo
      * Makes the reservation for a trainer that has warmed up.
      *
      * @param copy empty if there is no store
+     * @param components whose crops and store need memory
      * @throws TrainerExitException naming the limit to raise, and by how much
      */
-    static void make(Optional<SaveBuffers> copy, CropBatches batches, long storeHeapBytes) {
+    static void make(Optional<SaveBuffers> copy, TrainerComponents components) {
+        CropBatches batches = components.batches();
         MemoryReservation needs = new MemoryReservation(
                 copy.map(SaveBuffers::bytes).orElse(0L),
                 batches.leastBytes(),
                 batches.inDirectMemory(),
-                storeHeapBytes);
+                components.store().map(CheckpointCatalog::heapBytes).orElse(0L));
         needs.require(
                 DirectMemory.now(),
                 new HostMemory(Path.of("/")),

@@ -75,8 +75,7 @@ public final class Trainer implements AutoCloseable {
             journalEvent(JournalEvent.NOTICE, "SIGTERM");
             progress.leaving();
         });
-        this.console = new ConsoleProgress(
-                schedule, config.globalBatch(), components.learning().chance(), ConsoleProgress.onTerminal());
+        this.console = ConsoleProgress.of(config, components);
         this.history = new HistoryWriter(components.store().map(CheckpointCatalog::history), components.learning());
         Optional<CheckpointWriter> writer =
                 components.store().map(store -> new CheckpointWriter(store, components.machine(), progress));
@@ -105,10 +104,7 @@ public final class Trainer implements AutoCloseable {
      * @throws TrainerExitException naming the limit to raise
      */
     public void reserveMemory() {
-        MemoryReservation.make(
-                checkpoints.buffers(),
-                components.batches(),
-                components.store().map(CheckpointCatalog::heapBytes).orElse(0L));
+        MemoryReservation.make(checkpoints.buffers(), components);
     }
 
     /**
