@@ -12,9 +12,9 @@ import io.swav.api.SwavJobStatus.IncidentKind;
 import io.swav.api.SwavJobStatus.JobCondition;
 import io.swav.api.SwavJobStatus.Progress;
 import io.swav.api.World;
-import io.swav.operator.Outbox.Look;
 import io.swav.operator.Outbox.Note;
 import io.swav.operator.Outbox.Outcome;
+import io.swav.operator.Outbox.Sight;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.ReconcilePlan;
 import io.swav.planner.RolloutReport;
@@ -92,19 +92,19 @@ final class JobEvents {
      */
     Owed tell(SwavJob job, Outbox stored, Collection<ObservedPod> pods, Set<String> created, Instant now) {
         writer.retry(job);
-        Look look = new Look(pods, created, looked.getOrDefault(uid(job), now), now);
-        if (stored.isInherited(look) && !earlier.isListed(job)) {
+        Sight sight = new Sight(pods, created, looked.getOrDefault(uid(job), now), now);
+        if (stored.isInherited(sight) && !earlier.isListed(job)) {
             return new Owed(stored, Optional.of(now.plus(UNLISTED)));
         }
-        Outbox outbox = stored.without((reason, pod) -> earlier.tells(job, reason, pod), look);
+        Outbox outbox = stored.without((reason, pod) -> earlier.tells(job, reason, pod), sight);
         Map<String, Instant> known = told.computeIfAbsent(uid(job), uid -> new HashMap<>());
         known.values().removeIf(at -> Outbox.isOver(at, now));
-        List<Note> due = outbox.due(look);
+        List<Note> due = outbox.due(sight);
         due.stream()
                 .filter(note -> known.putIfAbsent(note.identity(), note.at()) == null)
                 .forEach(note -> writer.write(job, note));
-        Outbox open = outbox.open(look);
-        return new Owed(writer.isDone(job) ? open : open.plus(due), open.recheckAt(look));
+        Outbox open = outbox.open(sight);
+        return new Owed(writer.isDone(job) ? open : open.plus(due), open.recheckAt(sight));
     }
 
     /**

@@ -58,7 +58,7 @@ record Outbox(List<Note> notes) {
      * @param created names of the pods whose creation the API server has just confirmed, which may have gone since
      * @param since when this operator first looked at the job: what it plans itself is not older
      */
-    record Look(Collection<ObservedPod> pods, Set<String> created, Instant since, Instant now) {
+    record Sight(Collection<ObservedPod> pods, Set<String> created, Instant since, Instant now) {
         private Predicate<String> reaches(Outcome outcome) {
             Map<String, ObservedPod> byName =
                     pods.stream().collect(Collectors.toMap(ObservedPod::name, pod -> pod, (first, second) -> second));
@@ -185,8 +185,8 @@ record Outbox(List<Note> notes) {
     }
 
     /** Whether an earlier operator may have told some of this. */
-    boolean isInherited(Look look) {
-        return young(look.now()).anyMatch(look::isInherited);
+    boolean isInherited(Sight sight) {
+        return young(sight.now()).anyMatch(sight::isInherited);
     }
 
     /**
@@ -195,9 +195,9 @@ record Outbox(List<Note> notes) {
      *
      * @param told of an inherited note's reason and a pod
      */
-    Outbox without(BiPredicate<String, String> told, Look look) {
+    Outbox without(BiPredicate<String, String> told, Sight sight) {
         return new Outbox(notes.stream()
-                .flatMap(note -> note.pods().isEmpty() || !look.isInherited(note)
+                .flatMap(note -> note.pods().isEmpty() || !sight.isInherited(note)
                         ? Stream.of(note)
                         : note
                                 .of(note.pods().stream()
@@ -208,19 +208,19 @@ record Outbox(List<Note> notes) {
     }
 
     /** Returns the notes that are true now, with those pods alone of which they are. */
-    List<Note> due(Look look) {
-        return young(look.now())
+    List<Note> due(Sight sight) {
+        return young(sight.now())
                 .flatMap(note -> note.outcome() == null
                         ? Stream.of(note)
-                        : Stream.concat(told(note, look).stream(), gone(note, look).stream()))
+                        : Stream.concat(told(note, sight).stream(), gone(note, sight).stream()))
                 .toList();
     }
 
     /** Returns the notes that are not true yet. */
-    Outbox open(Look look) {
-        return new Outbox(young(look.now())
-                .filter(note -> note.outcome() != null && !look.isPast(note))
-                .flatMap(note -> without(note, told(note, look)).stream())
+    Outbox open(Sight sight) {
+        return new Outbox(young(sight.now())
+                .filter(note -> note.outcome() != null && !sight.isPast(note))
+                .flatMap(note -> without(note, told(note, sight)).stream())
                 .toList());
     }
 
@@ -234,9 +234,9 @@ record Outbox(List<Note> notes) {
     }
 
     /** Returns the part of a note that is told; it is told as a whole if its pods do not take too long. */
-    private static Optional<Note> told(Note note, Look look) {
-        Predicate<String> reached = look.reaches(Objects.requireNonNull(note.outcome()));
-        boolean divides = !look.now().isBefore(note.at().plus(GATHERED));
+    private static Optional<Note> told(Note note, Sight sight) {
+        Predicate<String> reached = sight.reaches(Objects.requireNonNull(note.outcome()));
+        boolean divides = !sight.now().isBefore(note.at().plus(GATHERED));
         return divides || note.pods().stream().allMatch(reached)
                 ? note.of(note.pods().stream().filter(reached).toList())
                 : Optional.empty();
@@ -246,8 +246,8 @@ record Outbox(List<Note> notes) {
      * Returns what is told of pods that an earlier operator was to create and that do not exist. It may have ended before
      * it created them, or before it told that it had, and they went before its successor looked.
      */
-    private static Optional<Note> gone(Note note, Look look) {
-        return look.isPast(note) ? without(note, told(note, look)).map(Note::gone) : Optional.empty();
+    private static Optional<Note> gone(Note note, Sight sight) {
+        return sight.isPast(note) ? without(note, told(note, sight)).map(Note::gone) : Optional.empty();
     }
 
     private static Optional<Note> without(Note note, Optional<Note> told) {
@@ -264,13 +264,13 @@ record Outbox(List<Note> notes) {
     }
 
     /** Returns when to look again at pods whose outcome has not been seen; they are young, or somebody keeps them. */
-    Optional<Instant> recheckAt(Look look) {
+    Optional<Instant> recheckAt(Sight sight) {
         Stream<Instant> young = notes.stream()
-                .filter(note -> look.now().isBefore(note.at().plus(WATCHED)))
-                .map(note -> look.now().plus(RECHECK));
+                .filter(note -> sight.now().isBefore(note.at().plus(WATCHED)))
+                .map(note -> sight.now().plus(RECHECK));
         Stream<Instant> inherited =
-                notes.stream().filter(look::mayBePast).map(note -> note.at().plus(SETTLED));
-        return Stream.concat(young, inherited).filter(look.now()::isBefore).min(Comparator.naturalOrder());
+                notes.stream().filter(sight::mayBePast).map(note -> note.at().plus(SETTLED));
+        return Stream.concat(young, inherited).filter(sight.now()::isBefore).min(Comparator.naturalOrder());
     }
 
     /** Whether one of these notes is not in this outbox. */

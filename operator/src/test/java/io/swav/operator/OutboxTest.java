@@ -2,9 +2,9 @@ package io.swav.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.swav.operator.Outbox.Look;
 import io.swav.operator.Outbox.Note;
 import io.swav.operator.Outbox.Outcome;
+import io.swav.operator.Outbox.Sight;
 import io.swav.planner.LivenessSignals;
 import io.swav.planner.ObservedPod;
 import io.swav.planner.PodState;
@@ -27,8 +27,8 @@ class OutboxTest {
         return new ObservedPod(name, name, NOW, state, LivenessSignals.NONE);
     }
 
-    private static Look look(List<ObservedPod> pods, Instant now) {
-        return new Look(pods, Set.of(), NOW, now);
+    private static Sight look(List<ObservedPod> pods, Instant now) {
+        return new Sight(pods, Set.of(), NOW, now);
     }
 
     @Test

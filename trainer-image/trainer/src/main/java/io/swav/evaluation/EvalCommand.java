@@ -44,7 +44,7 @@ public final class EvalCommand {
         }
     }
 
-    private abstract static class Measurement implements Callable<Integer> {
+    private abstract static class OfWeights implements Callable<Integer> {
         @ArgGroup(multiplicity = "1")
         private WeightsOption weightsOption = new WeightsOption();
 
@@ -126,7 +126,7 @@ public final class EvalCommand {
                         + " than " + KnnCommand.LARGEST_PIXEL_VIEW + " pixels a side."
             },
             mixinStandardHelpOptions = true)
-    public static final class KnnCommand extends Measurement {
+    public static final class KnnCommand extends OfWeights {
         /** The features of larger views would need more room than the images themselves. */
         private static final int LARGEST_PIXEL_VIEW = 64;
 
@@ -201,7 +201,7 @@ public final class EvalCommand {
             name = "linear",
             description = "Trains a linear classifier on frozen features of the images' center crops.",
             mixinStandardHelpOptions = true)
-    public static final class LinearCommand extends Measurement {
+    public static final class LinearCommand extends OfWeights {
         @Option(names = "--epochs", description = "Number of epochs (default: ${DEFAULT-VALUE}).")
         private int epochs = LinearProbe.DEFAULT.epochs();
 
