@@ -2,6 +2,7 @@ package io.swav.e2e;
 
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.swav.api.SpecLoader;
+import io.swav.api.SwavJob;
 import io.swav.local.ControlPlaneInstaller;
 import io.swav.local.LocalControlPlane;
 import java.io.IOException;
@@ -10,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.extension.AfterAllCallback;
 import org.junit.jupiter.api.extension.BeforeAllCallback;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ParameterContext;
@@ -19,7 +21,7 @@ import org.junit.jupiter.api.extension.ParameterResolver;
  * Provides one API server for all test classes of a JVM; starts it with the first and ends it with the JVM. JUnit's store of
  * the root context would end it after each class, because Surefire runs each class by itself if it has several JVMs.
  */
-public final class TestCluster implements BeforeAllCallback, ParameterResolver {
+public final class TestCluster implements BeforeAllCallback, AfterAllCallback, ParameterResolver {
     private static @Nullable Shared shared;
 
     private record Shared(LocalControlPlane cluster, KubernetesClient client) {
@@ -47,6 +49,13 @@ public final class TestCluster implements BeforeAllCallback, ParameterResolver {
     @Override
     public void beforeAll(ExtensionContext context) {
         shared();
+    }
+
+    /** Deletes jobs and pods, which a node of the next class would take for its own. */
+    @Override
+    public void afterAll(ExtensionContext context) {
+        shared().client().resources(SwavJob.class).inAnyNamespace().delete();
+        shared().client().pods().inAnyNamespace().withGracePeriod(0).delete();
     }
 
     @Override
