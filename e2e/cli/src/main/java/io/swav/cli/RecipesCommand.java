@@ -77,7 +77,8 @@ final class RecipesCommand implements Callable<Integer> {
                 JSON.createObjectNode().put("apiVersion", "swav.io/v1alpha1").put("kind", "SwavJob");
         job.withObject("/metadata").put("name", name);
         job.set("spec", given);
-        return "# Recipe " + name + ", written out; `recipe: " + name + "` in a manifest sets the same.\n"
+        String batch = globalBatch == null ? "" : " with `training.globalBatch: " + globalBatch + "`";
+        return "# Recipe " + name + ", written out; `recipe: " + name + "`" + batch + " in a manifest sets the same.\n"
                 + Serialization.asYaml(job);
     }
 }
