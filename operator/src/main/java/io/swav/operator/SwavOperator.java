@@ -32,7 +32,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
@@ -108,7 +107,7 @@ public final class SwavOperator implements AutoCloseable {
         AtomicReference<String> leadership =
                 new AtomicReference<>(config.lease().isPresent() ? "waiting for the leader election" : "");
         boolean everywhere = config.namespaces().isEmpty();
-        ThreadPoolExecutor threads = WaitingLimit.threads();
+        ReconcileThreads threads = new ReconcileThreads();
         Operator operator = new Operator(overrider -> overrider
                 .withExecutorService(threads)
                 .withKubernetesClient(client)
@@ -167,13 +166,7 @@ public final class SwavOperator implements AutoCloseable {
                 content);
         SwavOperator started = new SwavOperator(client, operator, health, endpoints, namespaces, closing);
         try {
-            started.watch(
-                    config,
-                    reconciler,
-                    new WaitingLimit(
-                            threads.getQueue()::size,
-                            () -> ThreadLocalRandom.current().nextDouble()),
-                    metrics);
+            started.watch(config, reconciler, threads, metrics);
         } catch (RuntimeException e) {
             started.closeParts();
             throw e;
@@ -181,7 +174,10 @@ public final class SwavOperator implements AutoCloseable {
         return started;
     }
 
-    private void watch(OperatorConfig config, SwavJobReconciler reconciler, WaitingLimit limit, JobMetrics metrics) {
+    private void watch(
+            OperatorConfig config, SwavJobReconciler reconciler, ReconcileThreads threads, JobMetrics metrics) {
+        WaitingLimit limit = new WaitingLimit(
+                threads.getQueue()::size, () -> ThreadLocalRandom.current().nextDouble());
         boolean everywhere = config.namespaces().isEmpty();
         Set<String> readable = everywhere ? Set.of() : awaitNamespaces();
         RegisteredController<SwavJob> controller = operator.register(reconciler, overrider -> {
@@ -204,7 +200,9 @@ public final class SwavOperator implements AutoCloseable {
         operator.start();
         if (!everywhere) {
             namespaces.follow(
-                    () -> unhealthy(operator.getRuntimeInfo()), controller::changeNamespaces, metrics::forgetNamespace);
+                    () -> unhealthy(operator.getRuntimeInfo()),
+                    next -> threads.betweenReconciliations(() -> controller.changeNamespaces(next)),
+                    metrics::forgetNamespace);
         }
     }
 

@@ -4,9 +4,6 @@ import io.javaoperatorsdk.operator.processing.event.rate.RateLimiter;
 import io.javaoperatorsdk.operator.processing.event.rate.RateLimiter.RateLimitState;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.function.DoubleSupplier;
 import java.util.function.IntSupplier;
 
@@ -19,9 +16,6 @@ import java.util.function.IntSupplier;
  * wait, the later each is asked again: a hundred a second together, which is more than one operator reconciles.
  */
 final class WaitingLimit implements RateLimiter<WaitingLimit.JobState> {
-    /** As many as the SDK has by default. */
-    private static final int THREADS = 50;
-
     static final int WAITING = 200;
     private static final long SHORTEST_MILLIS = 1_000;
     private static final long MILLIS_PER_JOB = 10;
@@ -45,11 +39,6 @@ final class WaitingLimit implements RateLimiter<WaitingLimit.JobState> {
     WaitingLimit(IntSupplier queued, DoubleSupplier random) {
         this.queued = queued;
         this.random = random;
-    }
-
-    /** Returns the threads that reconcile. */
-    static ThreadPoolExecutor threads() {
-        return new ThreadPoolExecutor(THREADS, THREADS, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>());
     }
 
     @Override

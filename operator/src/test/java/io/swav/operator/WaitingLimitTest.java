@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ThreadPoolExecutor;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -16,7 +15,7 @@ class WaitingLimitTest {
 
     @Test
     void letsNoMoreJobsWaitForAThreadAsAWhole() {
-        ThreadPoolExecutor threads = WaitingLimit.threads();
+        ReconcileThreads threads = new ReconcileThreads();
         CountDownLatch end = new CountDownLatch(1);
         WaitingLimit real = new WaitingLimit(threads.getQueue()::size, () -> random);
         try {
